@@ -87,7 +87,10 @@ impl Clock {
         match &self.0 {
             Some(millis) => Timestamp(millis.load(Ordering::SeqCst)),
             None => {
-                #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+                #[expect(
+                    clippy::disallowed_methods,
+                    reason = "the one place that reads the machine's clock"
+                )]
                 let now = SystemTime::now();
                 let since = now.duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
@@ -117,6 +120,9 @@ mod tests {
 
     #[test]
     fn a_timestamp_prints_as_rfc_3339() {
-        assert_eq!(Timestamp::from_millis(1_764_000_000_120).to_string(), "2025-11-24T16:00:00.120Z");
+        assert_eq!(
+            Timestamp::from_millis(1_764_000_000_120).to_string(),
+            "2025-11-24T16:00:00.120Z"
+        );
     }
 }

@@ -1,8 +1,10 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`oci`], … `docs/ARCHITECTURE.md` is the map.
+//! [`clock`], [`secret`], [`oci`], [`config`], … `docs/ARCHITECTURE.md` is the map.
 
 pub mod clock;
+pub mod config;
+pub mod meta;
 pub mod oci;
 pub mod secret;

@@ -79,7 +79,9 @@ pub struct Digest {
 
 /// Text that is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a digest: expected `sha256:` and 64, or `sha512:` and 128 lower-case hexadecimal digits")]
+#[error(
+    "`{0}` is not a digest: expected `sha256:` and 64, or `sha512:` and 128 lower-case hexadecimal digits"
+)]
 pub struct InvalidDigest(String);
 
 impl Digest {
@@ -169,7 +171,10 @@ mod tests {
     #[test]
     fn digests_are_computed_and_parsed_alike() {
         let empty = Algorithm::Sha256.digest(b"");
-        assert_eq!(empty.as_str(), "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            empty.as_str(),
+            "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(empty.as_str().parse(), Ok(empty.clone()));
         let long = Algorithm::Sha512.digest(b"");
         assert_eq!(long.hex().len(), 128);

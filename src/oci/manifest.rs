@@ -48,7 +48,9 @@ pub enum InvalidManifest {
     #[error("`schemaVersion` must be 2")]
     SchemaVersion,
     /// Docker's old format.
-    #[error("Docker image manifests of schema 1 are not supported: push again with a client of 2017 or later")]
+    #[error(
+        "Docker image manifests of schema 1 are not supported: push again with a client of 2017 or later"
+    )]
     Schema1,
     /// The `Content-Type` header and the `mediaType` field disagree.
     #[error("the `Content-Type` is `{header}`, but the manifest's `mediaType` is `{field}`")]
@@ -65,7 +67,9 @@ pub enum InvalidManifest {
     #[error("`{0}` does not fit the manifest's fields")]
     WrongKind(MediaType),
     /// Neither the header nor the body tells what it is.
-    #[error("the media type `{0}` is not one of a manifest: use an OCI or Docker schema 2 manifest, index or list")]
+    #[error(
+        "the media type `{0}` is not one of a manifest: use an OCI or Docker schema 2 manifest, index or list"
+    )]
     UnknownMediaType(MediaType),
 }
 
@@ -91,7 +95,8 @@ impl Manifest {
         if declared.is_some_and(MediaType::is_schema1) {
             return Err(InvalidManifest::Schema1);
         }
-        let wire: Wire = serde_json::from_slice(&bytes).map_err(|error| InvalidManifest::Json(error.to_string()))?;
+        let wire: Wire = serde_json::from_slice(&bytes)
+            .map_err(|error| InvalidManifest::Json(error.to_string()))?;
         if wire.media_type.as_ref().is_some_and(MediaType::is_schema1)
             || (wire.schema_version == Some(1) && wire.fs_layers.is_some())
         {
@@ -101,13 +106,19 @@ impl Manifest {
             return Err(InvalidManifest::SchemaVersion);
         }
         let generic = |media_type: &MediaType| {
-            matches!(media_type.as_str(), "application/json" | "application/octet-stream" | "text/plain")
+            matches!(
+                media_type.as_str(),
+                "application/json" | "application/octet-stream" | "text/plain"
+            )
         };
         let declared = declared.filter(|media_type| !generic(media_type));
         if let (Some(header), Some(field)) = (declared, &wire.media_type)
             && header != field
         {
-            return Err(InvalidManifest::MediaTypeMismatch { header: header.clone(), field: field.clone() });
+            return Err(InvalidManifest::MediaTypeMismatch {
+                header: header.clone(),
+                field: field.clone(),
+            });
         }
         let content = match (wire.config, wire.layers, wire.manifests) {
             (Some(config), Some(layers), None) => Content::Image { config, layers },
@@ -185,7 +196,11 @@ impl Manifest {
         };
         config
             .into_iter()
-            .chain(layers.iter().filter(|layer| !layer.media_type.is_non_distributable() && layer.urls.is_empty()))
+            .chain(
+                layers.iter().filter(|layer| {
+                    !layer.media_type.is_non_distributable() && layer.urls.is_empty()
+                }),
+            )
             .map(|descriptor| &descriptor.digest)
     }
 
@@ -224,19 +239,36 @@ mod tests {
             MediaType::DOCKER_MANIFEST
         );
         let index = r#"{"schemaVersion":2,"manifests":[],"future":{"a":1}}"#;
-        assert_eq!(parse(index, Some("application/json")).unwrap().media_type().as_str(), MediaType::OCI_INDEX);
-        assert!(matches!(parse(index, Some(MediaType::OCI_MANIFEST)), Err(InvalidManifest::WrongKind(_))));
+        assert_eq!(
+            parse(index, Some("application/json")).unwrap().media_type().as_str(),
+            MediaType::OCI_INDEX
+        );
+        assert!(matches!(
+            parse(index, Some(MediaType::OCI_MANIFEST)),
+            Err(InvalidManifest::WrongKind(_))
+        ));
         let typed = image(&format!(r#","mediaType":"{}""#, MediaType::OCI_MANIFEST));
         assert!(matches!(
             parse(&typed, Some(MediaType::DOCKER_MANIFEST)),
             Err(InvalidManifest::MediaTypeMismatch { .. })
         ));
-        assert!(matches!(parse(&image(""), Some("text/html")), Err(InvalidManifest::UnknownMediaType(_))));
+        assert!(matches!(
+            parse(&image(""), Some("text/html")),
+            Err(InvalidManifest::UnknownMediaType(_))
+        ));
     }
 
     #[test]
     fn what_is_no_manifest_is_refused() {
-        for body in ["", "null", "[]", "{", "{}", r#"{"schemaVersion":2}"#, r#"{"schemaVersion":1,"manifests":[]}"#] {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "{",
+            "{}",
+            r#"{"schemaVersion":2}"#,
+            r#"{"schemaVersion":1,"manifests":[]}"#,
+        ] {
             assert!(parse(body, None).is_err(), "{body}");
         }
         assert_eq!(parse(&image(r#","manifests":[]"#), None).unwrap_err(), InvalidManifest::Shape);
@@ -249,10 +281,17 @@ mod tests {
 
     #[test]
     fn a_subject_may_lack_its_size() {
-        let body = image(&format!(r#","subject":{{"mediaType":"{}","digest":"{EMPTY}"}}"#, MediaType::OCI_MANIFEST));
+        let body = image(&format!(
+            r#","subject":{{"mediaType":"{}","digest":"{EMPTY}"}}"#,
+            MediaType::OCI_MANIFEST
+        ));
         let manifest = parse(&body, None).unwrap();
         assert_eq!(manifest.subject().unwrap().digest.as_str(), EMPTY);
-        assert_eq!(manifest.artifact_type(), Some("application/x"), "the configuration's type stands in");
+        assert_eq!(
+            manifest.artifact_type(),
+            Some("application/x"),
+            "the configuration's type stands in"
+        );
     }
 
     #[test]

@@ -73,9 +73,9 @@ impl FromStr for MediaType {
         let essence = text.split(';').next().unwrap_or_default().trim();
         let token = |byte: u8| byte.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&byte);
         let valid = essence.len() <= 255
-            && essence
-                .split_once('/')
-                .is_some_and(|(kind, subtype)| [kind, subtype].iter().all(|part| !part.is_empty() && part.bytes().all(token)));
+            && essence.split_once('/').is_some_and(|(kind, subtype)| {
+                [kind, subtype].iter().all(|part| !part.is_empty() && part.bytes().all(token))
+            });
         if valid { Ok(Self(essence.into())) } else { Err(InvalidMediaType(shortened(text))) }
     }
 }
@@ -106,7 +106,10 @@ mod tests {
 
     #[test]
     fn parameters_are_dropped() {
-        assert_eq!("text/plain; charset=utf-8".parse::<MediaType>().map(String::from).as_deref(), Ok("text/plain"));
+        assert_eq!(
+            "text/plain; charset=utf-8".parse::<MediaType>().map(String::from).as_deref(),
+            Ok("text/plain")
+        );
     }
 
     #[test]

@@ -76,9 +76,11 @@ fn is_component(text: &str) -> bool {
         return false;
     }
     // Between two runs of alphanumerics stands exactly one separator: `.`, `_`, `__` or any number of `-`.
-    bytes.split(|&byte| alphanumeric(byte)).filter(|separator| !separator.is_empty()).all(|separator| {
-        matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|&byte| byte == b'-')
-    })
+    bytes.split(|&byte| alphanumeric(byte)).filter(|separator| !separator.is_empty()).all(
+        |separator| {
+            matches!(separator, b"." | b"_" | b"__") || separator.iter().all(|&byte| byte == b'-')
+        },
+    )
 }
 
 #[cfg(test)]

@@ -33,8 +33,13 @@ impl FromStr for ContentRange {
         let text = text.strip_prefix("bytes ").unwrap_or(text);
         let text = text.split('/').next().unwrap_or_default();
         let (first, last) = text.split_once('-').ok_or(InvalidContentRange)?;
-        let (first, last) = (number(first).ok_or(InvalidContentRange)?, number(last).ok_or(InvalidContentRange)?);
-        if last < first || last == u64::MAX { Err(InvalidContentRange) } else { Ok(Self { first, last }) }
+        let (first, last) =
+            (number(first).ok_or(InvalidContentRange)?, number(last).ok_or(InvalidContentRange)?);
+        if last < first || last == u64::MAX {
+            Err(InvalidContentRange)
+        } else {
+            Ok(Self { first, last })
+        }
     }
 }
 

@@ -33,7 +33,9 @@ impl Action {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Pull, Self::Push, Self::Delete, Self::All].into_iter().find(|action| action.as_str() == text)
+        [Self::Pull, Self::Push, Self::Delete, Self::All]
+            .into_iter()
+            .find(|action| action.as_str() == text)
     }
 }
 
@@ -62,13 +64,21 @@ impl Scope {
     /// A scope on one repository.
     #[must_use]
     pub fn repository(name: &str, actions: impl IntoIterator<Item = Action>) -> Self {
-        Self { kind: "repository".into(), name: name.into(), actions: actions.into_iter().collect() }
+        Self {
+            kind: "repository".into(),
+            name: name.into(),
+            actions: actions.into_iter().collect(),
+        }
     }
 
     /// The scope that lists repositories.
     #[must_use]
     pub fn catalog() -> Self {
-        Self { kind: "registry".into(), name: "catalog".into(), actions: BTreeSet::from([Action::All]) }
+        Self {
+            kind: "registry".into(),
+            name: "catalog".into(),
+            actions: BTreeSet::from([Action::All]),
+        }
     }
 
     /// Reads one scope; `None` if it has not three parts.

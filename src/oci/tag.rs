@@ -14,7 +14,9 @@ pub struct Tag(Box<str>);
 
 /// Text that is no tag.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a tag: use letters, digits, `_`, `.` and `-`, not starting with `.` or `-`, 128 characters at most")]
+#[error(
+    "`{0}` is not a tag: use letters, digits, `_`, `.` and `-`, not starting with `.` or `-`, 128 characters at most"
+)]
 pub struct InvalidTag(String);
 
 impl Tag {

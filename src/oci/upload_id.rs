@@ -30,7 +30,10 @@ impl FromStr for UploadId {
     type Err = InvalidUploadId;
 
     fn from_str(text: &str) -> Result<Self, InvalidUploadId> {
-        let valid = text.len() == 22 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
+        let valid = text.len() == 22
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_');
         if valid { Ok(Self(text.into())) } else { Err(InvalidUploadId) }
     }
 }

@@ -1,0 +1,57 @@
+//! What each key means, in the order in which it is shown. A test keeps this list equal to [`super::Config`].
+
+/// Every key of `berth.toml` with its explanation.
+pub const KEYS: &[(&str, &str)] = &[
+    (
+        "server.listen",
+        "Address and port to listen on. Docker trusts plain HTTP on 127.0.0.1 only; use TLS for any other address.",
+    ),
+    (
+        "server.public_url",
+        "The URL clients use, such as `https://registry.example.org`. Needed behind a TLS proxy, as login tokens are fetched from it. Empty: the `Host` that the client named.",
+    ),
+    (
+        "server.idle_timeout",
+        "A connection without progress for this long is closed. There is no limit on how long a transfer takes.",
+    ),
+    ("server.shutdown_grace", "How long running transfers may go on after a stop signal."),
+    (
+        "server.tls.certificate",
+        "PEM file with the certificate and its chain. Reloaded when it changes.",
+    ),
+    ("server.tls.key", "PEM file with the private key. Reloaded when it changes."),
+    (
+        "storage.data",
+        "The data directory: metadata, and blobs with the `fs` backend. Made when it is missing.",
+    ),
+    (
+        "storage.backend",
+        "Where blobs go: `fs` (the data directory), `memory`, `s3`, `azblob` or `gcs`.",
+    ),
+    (
+        "storage.reserve",
+        "Free space that pushes leave alone, such as `2GiB`. `auto`: 2 GiB or 5 % of the file system, whichever is less.",
+    ),
+    (
+        "storage.options",
+        "A table of settings for a bucket, named as OpenDAL names them: `bucket`, `endpoint`, `region`, `access_key_id`, ...",
+    ),
+    ("uploads.expire_after", "An upload untouched for this long is dropped."),
+    (
+        "registry.require_children",
+        "Refuse an index whose manifests are not in the repository yet, instead of warning.",
+    ),
+    (
+        "auth.token_lifetime",
+        "How long a registry token is good. Docker expects at least one minute.",
+    ),
+    ("auth.refresh_lifetime", "How long the refresh token that `docker login` keeps is good."),
+    ("auth.failed_logins", "Failed logins from one address before it must wait."),
+    ("auth.failed_window", "How long failed logins are remembered."),
+    (
+        "log.filter",
+        "What is logged: `error`, `warn`, `info`, `debug`, or per module, such as `info,berth::meta=debug`.",
+    ),
+    ("log.format", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise."),
+    ("metrics.public", "Serve `/metrics` without credentials."),
+];

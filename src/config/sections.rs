@@ -1,0 +1,293 @@
+//! The sections of `berth.toml`, with their defaults. The doc comments are the documentation: `docs/configuration.md`
+//! and `examples/berth.toml` repeat them, and a test compares.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::values::{ByteSize, HumanDuration};
+
+/// Every setting, checked.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// How clients reach Berth.
+    pub server: Server,
+    /// Where rows and blobs lie.
+    pub storage: Storage,
+    /// Upload sessions.
+    pub uploads: Uploads,
+    /// What the registry accepts.
+    pub registry: Registry,
+    /// Passwords and tokens.
+    pub auth: Auth,
+    /// The program's own log.
+    pub log: Log,
+    /// Figures for Prometheus.
+    pub metrics: Metrics,
+}
+
+/// `[server]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Address and port to listen on.
+    pub listen: SocketAddr,
+    /// The URL clients use, such as `https://registry.example.org`.
+    #[serde(with = "optional")]
+    pub public_url: Option<String>,
+    /// A connection without progress for this long is closed.
+    pub idle_timeout: HumanDuration,
+    /// How long running transfers may go on after a stop signal.
+    pub shutdown_grace: HumanDuration,
+    /// TLS, when both files are given.
+    pub tls: Tls,
+}
+
+/// `[server.tls]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// PEM file with the certificate and its chain.
+    #[serde(with = "optional")]
+    pub certificate: Option<PathBuf>,
+    /// PEM file with the private key.
+    #[serde(with = "optional")]
+    pub key: Option<PathBuf>,
+}
+
+/// `[storage]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// The data directory.
+    pub data: PathBuf,
+    /// Where blobs go.
+    pub backend: Backend,
+    /// Free space that pushes leave alone.
+    pub reserve: Reserve,
+    /// Settings of the backend, handed to `OpenDAL` as they are.
+    pub options: BTreeMap<String, String>,
+}
+
+/// `storage.backend`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    /// The data directory.
+    Fs,
+    /// Nothing survives a restart: for trying things out.
+    Memory,
+    /// An S3 bucket or one that speaks like it.
+    S3,
+    /// An Azure Blob container.
+    Azblob,
+    /// A Google Cloud Storage bucket.
+    Gcs,
+}
+
+/// `storage.reserve`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Reserve {
+    /// 2 GiB or 5 % of the file system, whichever is less.
+    Auto,
+    /// So many bytes.
+    Bytes(ByteSize),
+}
+
+impl TryFrom<String> for Reserve {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "auto" {
+            Ok(Self::Auto)
+        } else {
+            text.parse().map(Self::Bytes).map_err(|e| format!("{e}, or `auto`"))
+        }
+    }
+}
+
+impl From<Reserve> for String {
+    fn from(reserve: Reserve) -> Self {
+        match reserve {
+            Reserve::Auto => "auto".into(),
+            Reserve::Bytes(size) => size.to_string(),
+        }
+    }
+}
+
+/// `[uploads]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Uploads {
+    /// An upload untouched for this long is dropped.
+    pub expire_after: HumanDuration,
+}
+
+/// `[registry]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// Refuse an index whose manifests are not in the repository yet.
+    pub require_children: bool,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Auth {
+    /// How long a registry token is good.
+    pub token_lifetime: HumanDuration,
+    /// How long a refresh token is good after its last use.
+    pub refresh_lifetime: HumanDuration,
+    /// Failed logins from one address before it must wait.
+    pub failed_logins: u32,
+    /// How long failed logins are remembered.
+    pub failed_window: HumanDuration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// What is logged, in the syntax of `tracing`.
+    pub filter: String,
+    /// How it is written.
+    pub format: LogFormat,
+}
+
+/// `log.format`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    Auto,
+    /// For people.
+    Text,
+    /// One object a line.
+    Json,
+}
+
+/// `[metrics]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Metrics {
+    /// Serve `/metrics` without credentials.
+    pub public: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 5000)),
+            public_url: None,
+            idle_timeout: HumanDuration::seconds(60),
+            shutdown_grace: HumanDuration::seconds(30),
+            tls: Tls::default(),
+        }
+    }
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self {
+            data: "berth-data".into(),
+            backend: Backend::Fs,
+            reserve: Reserve::Auto,
+            options: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Uploads {
+    fn default() -> Self {
+        Self { expire_after: HumanDuration::seconds(24 * 3600) }
+    }
+}
+
+impl Default for Auth {
+    fn default() -> Self {
+        Self {
+            token_lifetime: HumanDuration::seconds(300),
+            refresh_lifetime: HumanDuration::seconds(90 * 86_400),
+            failed_logins: 10,
+            failed_window: HumanDuration::seconds(300),
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { filter: "info".into(), format: LogFormat::Auto }
+    }
+}
+
+impl Config {
+    /// What no single value can tell: pairs that must agree, and limits. Each with the key to blame.
+    pub(super) fn check(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        let tls = &self.server.tls;
+        if tls.certificate.is_some() != tls.key.is_some() {
+            let missing =
+                if tls.key.is_none() { "server.tls.key" } else { "server.tls.certificate" };
+            problems.push((missing, "TLS needs both a certificate and a key".to_owned()));
+        }
+        if let Some(url) = &self.server.public_url {
+            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            if host.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', '"', ' '])) {
+                let what = "write it as `https://host` or `https://host:port`, without a path: registries live at the root";
+                problems.push(("server.public_url", what.to_owned()));
+            }
+        }
+        let mut at_least = |key, value: HumanDuration, least: u64, text: &str| {
+            if value < HumanDuration::seconds(least) {
+                problems.push((key, format!("{value} is shorter than {text}")));
+            }
+        };
+        at_least("server.idle_timeout", self.server.idle_timeout, 1, "one second");
+        at_least("uploads.expire_after", self.uploads.expire_after, 60, "one minute");
+        // Docker takes 60 s for the least that a token may live (token specification).
+        at_least(
+            "auth.token_lifetime",
+            self.auth.token_lifetime,
+            60,
+            "one minute, the least that Docker expects",
+        );
+        if self.auth.failed_logins == 0 {
+            problems.push((
+                "auth.failed_logins",
+                "0 would lock everyone out; use at least 1".to_owned(),
+            ));
+        }
+        problems
+    }
+}
+
+/// An optional value is written as an empty string when it is not set, so that every key has a default to show.
+mod optional {
+    use serde::de::DeserializeOwned;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => value.serialize(to),
+            None => to.serialize_str(""),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = String::deserialize(from)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        T::deserialize(serde::de::value::StringDeserializer::<D::Error>::new(text)).map(Some)
+    }
+}

@@ -1,0 +1,318 @@
+//! Blobs, and which repository may serve which.
+
+use std::sync::Arc;
+
+use super::repository::{self, RepositoryId};
+use super::tx::{FromColumn, ToValue, Tx, Value};
+use super::{Deleted, Error, Meta};
+use crate::clock::Timestamp;
+use crate::oci::{Digest, RepositoryName, UploadId};
+
+/// The key of an object in the blob store. Only the blob store makes one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct Location(Box<str>);
+
+impl Location {
+    /// Wraps a key.
+    #[must_use]
+    pub fn new(key: impl Into<Box<str>>) -> Self {
+        Self(key.into())
+    }
+
+    /// The key as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl ToValue for Location {
+    fn to_value(&self) -> Value<'_> {
+        Value::Text(&self.0)
+    }
+}
+
+impl FromColumn for Location {
+    fn from_column(value: rusqlite::types::ValueRef<'_>) -> Result<Self, String> {
+        String::from_column(value).map(Self::new)
+    }
+}
+
+/// A blob that a repository owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBlob {
+    /// What it holds.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where its bytes are.
+    pub location: Location,
+}
+
+pub(super) fn is_linked(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    let found = tx.find(
+        "SELECT 1 AS one
+           FROM blob
+           JOIN repository_blob ON repository_blob.blob_id = blob.id
+          WHERE blob.digest = $1
+            AND repository_blob.repository_id = $2",
+        (digest, repository),
+        |row| row.get::<i64>("one"),
+    )?;
+    Ok(found.is_some())
+}
+
+fn find_linked(
+    tx: &mut Tx<'_>,
+    name: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<StoredBlob>, Error> {
+    tx.find(
+        "SELECT blob.digest, blob.size, blob.location
+           FROM repository
+           JOIN repository_blob ON repository_blob.repository_id = repository.id
+           JOIN blob ON blob.id = repository_blob.blob_id
+          WHERE repository.name = $1
+            AND blob.digest = $2",
+        (name, digest),
+        |row| {
+            Ok(StoredBlob {
+                digest: row.get("digest")?,
+                size: row.get("size")?,
+                location: row.get("location")?,
+            })
+        },
+    )
+}
+
+struct BlobRow {
+    id: i64,
+    size: u64,
+    location: Location,
+}
+
+fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobRow>, Error> {
+    tx.find("SELECT id, size, location FROM blob WHERE digest = $1", (digest,), |row| {
+        Ok(BlobRow { id: row.get("id")?, size: row.get("size")?, location: row.get("location")? })
+    })
+}
+
+fn insert(tx: &mut Tx<'_>, blob: &StoredBlob, now: Timestamp) -> Result<i64, Error> {
+    let id = tx.find(
+        "INSERT INTO blob (digest, size, location, created_at)
+         VALUES ($1, $2, $3, $4)
+         RETURNING id",
+        (&blob.digest, blob.size, &blob.location, now),
+        |row| row.get("id"),
+    )?;
+    id.ok_or_else(|| Error::Corrupt {
+        column: "id".into(),
+        what: "an insert returned no row".into(),
+    })
+}
+
+fn link(
+    tx: &mut Tx<'_>,
+    name: &RepositoryName,
+    id: i64,
+    size: u64,
+    actor: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let repository = repository::ensure(tx, name, now)?;
+    let linked = tx.execute(
+        "INSERT INTO repository_blob (repository_id, blob_id, linked_at, linked_by)
+         VALUES ($1, $2, $3, $4)
+             ON CONFLICT DO NOTHING",
+        (repository, id, now, actor),
+    )?;
+    if linked == 1 {
+        repository::count(tx, repository, 0, 0, signed(size))?;
+    }
+    Ok(())
+}
+
+/// A size as a difference.
+pub(super) fn signed(size: u64) -> i64 {
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// A manifest of the repository that needs `digest`, if there is one.
+pub(super) fn find_parent(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    child: &Digest,
+) -> Result<Option<Digest>, Error> {
+    tx.find(
+        "SELECT parent.digest AS digest
+           FROM manifest_reference AS reference
+           JOIN repository_manifest AS owned ON owned.manifest_id = reference.parent_id
+                                            AND owned.repository_id = $2
+           JOIN manifest AS parent ON parent.id = reference.parent_id
+          WHERE reference.child = $1
+            AND reference.kind <> 'subject'
+          LIMIT 1",
+        (child, repository),
+        |row| row.get("digest"),
+    )
+}
+
+impl Meta {
+    /// A blob of this repository, from memory when its row has not changed.
+    pub async fn find_blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Arc<StoredBlob>>, Error> {
+        let key = format!("{name}\0{digest}");
+        let epoch = self.db.epochs.of(name.as_str());
+        if let Some(blob) = self.blobs.get(&key, epoch) {
+            return Ok(Some(blob));
+        }
+        let (name, digest) = (name.clone(), digest.clone());
+        let found = self.db.read(move |tx| find_linked(tx, &name, &digest)).await?.map(Arc::new);
+        if let Some(blob) = &found {
+            self.blobs.put(&key, epoch, Arc::clone(blob));
+        }
+        Ok(found)
+    }
+
+    /// Where the bytes of a blob are, whoever owns it. For deciding whether an upload's own copy is needed, never for
+    /// telling a client.
+    pub async fn find_blob_anywhere(&self, digest: &Digest) -> Result<Option<StoredBlob>, Error> {
+        let digest = digest.clone();
+        self.db
+            .read(move |tx| {
+                let found = find(tx, &digest)?;
+                Ok(found.map(|row| StoredBlob { digest, size: row.size, location: row.location }))
+            })
+            .await
+    }
+
+    /// Makes a finished blob visible in a repository, and ends the upload that brought it.
+    ///
+    /// Returns the location that is not needed: `blob`'s own if the bytes were there already, or the old one if the row
+    /// pointed at `broken`, an object that is missing or damaged.
+    pub async fn commit_blob(
+        &self,
+        name: &RepositoryName,
+        blob: StoredBlob,
+        broken: Option<Location>,
+        upload: Option<UploadId>,
+        actor: &str,
+    ) -> Result<Option<Location>, Error> {
+        let (name, actor, now) = (name.clone(), actor.to_owned(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let existing = find(tx, &blob.digest)?;
+                let (id, unneeded) = match existing {
+                    None => (insert(tx, &blob, now)?, None),
+                    Some(row) if broken.as_ref() == Some(&row.location) => {
+                        tx.execute(
+                            "UPDATE blob SET location = $2, size = $3 WHERE id = $1",
+                            (row.id, &blob.location, blob.size),
+                        )?;
+                        for owner in owners(tx, row.id, u64::MAX)? {
+                            tx.touch(owner.as_str());
+                        }
+                        (row.id, Some(row.location))
+                    }
+                    Some(row) if row.location == blob.location => (row.id, None),
+                    Some(row) => (row.id, Some(blob.location)),
+                };
+                link(tx, &name, id, blob.size, &actor, now)?;
+                if let Some(upload) = upload {
+                    super::upload::delete(tx, &upload)?;
+                }
+                Ok(unneeded)
+            })
+            .await
+    }
+
+    /// Repositories that own a blob, at most `limit`.
+    pub async fn list_blob_owners(
+        &self,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<Vec<RepositoryName>, Error> {
+        let digest = digest.clone();
+        self.db
+            .read(move |tx| match find(tx, &digest)? {
+                Some(row) => owners(tx, row.id, limit),
+                None => Ok(Vec::new()),
+            })
+            .await
+    }
+
+    /// Gives a blob that `source` owns to `target` as well; says whether `source` owns it. The caller may read `source`.
+    pub async fn mount_blob(
+        &self,
+        source: &RepositoryName,
+        target: &RepositoryName,
+        digest: &Digest,
+        actor: &str,
+    ) -> Result<bool, Error> {
+        let (source, target, digest) = (source.clone(), target.clone(), digest.clone());
+        let (actor, now) = (actor.to_owned(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let Some(owner) = repository::find(tx, &source)? else { return Ok(false) };
+                if !is_linked(tx, owner, &digest)? {
+                    return Ok(false);
+                }
+                let Some(row) = find(tx, &digest)? else { return Ok(false) };
+                link(tx, &target, row.id, row.size, &actor, now)?;
+                Ok(true)
+            })
+            .await
+    }
+
+    /// Takes a blob from a repository; its bytes stay until no repository owns it and the collector comes by. Refused
+    /// while a manifest of the repository needs it, unless `force`.
+    pub async fn delete_blob(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+        force: bool,
+    ) -> Result<Deleted, Error> {
+        let (name, digest, now) = (name.clone(), digest.clone(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let Some(repository) = repository::find(tx, &name)? else {
+                    return Ok(Deleted::Unknown);
+                };
+                if !is_linked(tx, repository, &digest)? {
+                    return Ok(Deleted::Unknown);
+                }
+                if !force && let Some(parent) = find_parent(tx, repository, &digest)? {
+                    return Ok(Deleted::NeededBy(parent));
+                }
+                let Some(row) = find(tx, &digest)? else { return Ok(Deleted::Unknown) };
+                tx.execute(
+                    "DELETE FROM repository_blob WHERE repository_id = $1 AND blob_id = $2",
+                    (repository, row.id),
+                )?;
+                repository::ensure(tx, &name, now)?;
+                repository::count(tx, repository, 0, 0, -signed(row.size))?;
+                Ok(Deleted::Done)
+            })
+            .await
+    }
+}
+
+fn owners(tx: &mut Tx<'_>, blob: i64, limit: u64) -> Result<Vec<RepositoryName>, Error> {
+    tx.query(
+        "SELECT repository.name
+           FROM repository_blob
+           JOIN repository ON repository.id = repository_blob.repository_id
+          WHERE repository_blob.blob_id = $1
+          LIMIT $2",
+        (blob, limit),
+        |row| row.get("name"),
+    )
+}

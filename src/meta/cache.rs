@@ -1,0 +1,73 @@
+//! Answers kept in memory until the rows behind them change.
+//!
+//! Every cached answer remembers the epoch of its name at the time before the rows were read. The writer raises the
+//! epoch after a commit and before the change is acknowledged, so an answer read before a change is never given after it.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const STRIPES: usize = 1024;
+
+/// A counter for each name, or rather for each of 1,024 groups of names: two that share one only lose cached answers.
+#[derive(Debug)]
+pub(super) struct Epochs(Box<[AtomicU64]>);
+
+impl Epochs {
+    pub(super) fn new() -> Self {
+        Self((0..STRIPES).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(super) fn stripe(name: &str) -> usize {
+        let mut hasher = DefaultHasher::new();
+        name.hash(&mut hasher);
+        usize::try_from(hasher.finish() % STRIPES as u64).unwrap_or(0)
+    }
+
+    pub(super) fn of(&self, name: &str) -> u64 {
+        self.0[Self::stripe(name)].load(Ordering::Acquire)
+    }
+
+    pub(super) fn raise(&self, stripe: usize) {
+        self.0[stripe].fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn raise_all(&self) {
+        (0..STRIPES).for_each(|stripe| self.raise(stripe));
+    }
+}
+
+/// A bounded cache of answers about names.
+pub(super) struct Cache<V>(quick_cache::sync::Cache<Box<str>, (u64, V), Weight<V>>);
+
+#[derive(Clone)]
+struct Weight<V>(fn(&V) -> u64);
+
+impl<V> quick_cache::Weighter<Box<str>, (u64, V)> for Weight<V> {
+    fn weight(&self, key: &Box<str>, value: &(u64, V)) -> u64 {
+        key.len() as u64 + 64 + (self.0)(&value.1)
+    }
+}
+
+impl<V: Clone> Cache<V> {
+    /// A cache of at most about `bytes`, where `weigh` gives the bytes that a value holds.
+    pub(super) fn new(bytes: u64, weigh: fn(&V) -> u64) -> Self {
+        let items = usize::try_from(bytes / 512).unwrap_or(1024);
+        Self(quick_cache::sync::Cache::with_weighter(items, bytes, Weight(weigh)))
+    }
+
+    /// The answer, if it was read in `epoch`.
+    pub(super) fn get(&self, key: &str, epoch: u64) -> Option<V> {
+        self.0.get(key).filter(|(read_in, _)| *read_in == epoch).map(|(_, value)| value)
+    }
+
+    /// Keeps an answer whose rows were read in `epoch`.
+    pub(super) fn put(&self, key: &str, epoch: u64, value: V) {
+        self.0.insert(key.into(), (epoch, value));
+    }
+}
+
+impl<V> std::fmt::Debug for Cache<V> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Cache")
+    }
+}

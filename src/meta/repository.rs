@@ -1,0 +1,162 @@
+//! Repositories. One exists from the first thing that is stored in it until it is deleted as a whole.
+
+use super::tx::{FromColumn, Row, ToValue, Tx, Value};
+use super::{Error, Meta};
+use crate::clock::Timestamp;
+use crate::oci::RepositoryName;
+
+/// A repository's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RepositoryId(i64);
+
+impl ToValue for RepositoryId {
+    fn to_value(&self) -> Value<'_> {
+        Value::Integer(self.0)
+    }
+}
+
+impl FromColumn for RepositoryId {
+    fn from_column(value: rusqlite::types::ValueRef<'_>) -> Result<Self, String> {
+        i64::from_column(value).map(Self)
+    }
+}
+
+/// What a list of repositories tells of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Its name.
+    pub name: RepositoryName,
+    /// How many tags it has.
+    pub tags: u64,
+    /// How many manifests it owns.
+    pub manifests: u64,
+    /// Bytes of the blobs and manifests that it owns; blobs shared with other repositories count in each.
+    pub size_bytes: u64,
+    /// When the first thing was stored in it.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+}
+
+pub(super) fn find(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<RepositoryId>, Error> {
+    tx.find("SELECT id FROM repository WHERE name = $1", (name,), |row| row.get("id"))
+}
+
+/// The repository, made if it does not exist, and marked as changed now.
+pub(super) fn ensure(
+    tx: &mut Tx<'_>,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<RepositoryId, Error> {
+    let id = tx.find(
+        "INSERT INTO repository (name, created_at, updated_at)
+         VALUES ($1, $2, $2)
+             ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at
+         RETURNING id",
+        (name, now),
+        |row| row.get("id"),
+    )?;
+    tx.touch(name.as_str());
+    id.ok_or_else(|| Error::Corrupt {
+        column: "id".into(),
+        what: "an upsert returned no row".into(),
+    })
+}
+
+/// Adds to what a list tells of a repository.
+pub(super) fn count(
+    tx: &mut Tx<'_>,
+    id: RepositoryId,
+    tags: i64,
+    manifests: i64,
+    bytes: i64,
+) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE repository
+            SET tags = tags + $2, manifests = manifests + $3, size_bytes = size_bytes + $4
+          WHERE id = $1",
+        (id, tags, manifests, bytes),
+    )
+    .map(drop)
+}
+
+fn delete(tx: &mut Tx<'_>, id: RepositoryId) -> Result<(), Error> {
+    // Manifests that no other repository owns go with it; blobs are left to garbage collection.
+    let orphans: Vec<i64> = tx.query(
+        "SELECT mine.manifest_id AS id
+           FROM repository_manifest AS mine
+          WHERE mine.repository_id = $1
+            AND NOT EXISTS (SELECT 1
+                              FROM repository_manifest AS other
+                             WHERE other.manifest_id = mine.manifest_id
+                               AND other.repository_id <> $1)",
+        (id,),
+        |row| row.get("id"),
+    )?;
+    tx.execute("DELETE FROM tag WHERE repository_id = $1", (id,))?;
+    tx.execute("DELETE FROM repository WHERE id = $1", (id,))?;
+    for orphan in orphans {
+        tx.execute("DELETE FROM manifest WHERE id = $1", (orphan,))?;
+    }
+    Ok(())
+}
+
+fn summary(row: &Row<'_>) -> Result<Summary, Error> {
+    Ok(Summary {
+        name: row.get("name")?,
+        tags: row.get("tags")?,
+        manifests: row.get("manifests")?,
+        size_bytes: row.get("size_bytes")?,
+        created_at: row.get("created_at")?,
+        updated_at: row.get("updated_at")?,
+    })
+}
+
+impl Meta {
+    /// Up to `limit` repositories in the order of their names, those after `after`.
+    pub async fn list_repositories(&self, after: &str, limit: u64) -> Result<Vec<Summary>, Error> {
+        let after = after.to_owned();
+        self.db
+            .read(move |tx| {
+                tx.query(
+                    "SELECT name, tags, manifests, size_bytes, created_at, updated_at
+                       FROM repository
+                      WHERE name > $1
+                      ORDER BY name
+                      LIMIT $2",
+                    (&after, limit),
+                    summary,
+                )
+            })
+            .await
+    }
+
+    /// One repository.
+    pub async fn find_repository(&self, name: &RepositoryName) -> Result<Option<Summary>, Error> {
+        let name = name.clone();
+        self.db
+            .read(move |tx| {
+                tx.find(
+                    "SELECT name, tags, manifests, size_bytes, created_at, updated_at
+                       FROM repository
+                      WHERE name = $1",
+                    (&name,),
+                    summary,
+                )
+            })
+            .await
+    }
+
+    /// Deletes a repository with its tags, their history and its manifests; says whether there was one.
+    pub async fn delete_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
+        let name = name.clone();
+        self.db
+            .write(move |tx| {
+                let Some(id) = find(tx, &name)? else { return Ok(false) };
+                delete(tx, id)?;
+                tx.touch(name.as_str());
+                Ok(true)
+            })
+            .await
+    }
+}

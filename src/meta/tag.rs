@@ -1,0 +1,289 @@
+//! Tags and every step of their history.
+
+use super::repository::{self, RepositoryId};
+use super::tx::{Row, Tx};
+use super::{Error, Meta};
+use crate::clock::Timestamp;
+use crate::oci::{Digest, MediaType, RepositoryName, Tag};
+
+/// What a list of tags tells of each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagDetails {
+    /// The tag.
+    pub name: Tag,
+    /// What it points at.
+    pub digest: Digest,
+    /// The media type of that.
+    pub media_type: MediaType,
+    /// Bytes of the manifest and of everything that it describes.
+    pub size_bytes: u64,
+    /// When it was last moved.
+    pub updated_at: Timestamp,
+    /// Who moved it.
+    pub updated_by: String,
+}
+
+/// One step of a tag's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TagEvent {
+    /// Rises with time.
+    pub id: u64,
+    /// `push` or `delete`.
+    pub action: String,
+    /// What it was moved to, or what it pointed at when it was deleted.
+    pub digest: Digest,
+    /// What it pointed at before.
+    pub previous: Option<Digest>,
+    /// Who did it.
+    pub actor: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// What a tag points at.
+pub(super) fn find_target(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &Tag,
+) -> Result<Option<Digest>, Error> {
+    tx.find(
+        "SELECT manifest.digest
+           FROM tag
+           JOIN manifest ON manifest.id = tag.manifest_id
+          WHERE tag.repository_id = $1
+            AND tag.name = $2",
+        (repository, name),
+        |row| row.get("digest"),
+    )
+}
+
+/// Who changes a tag, and when.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct By<'a> {
+    pub(super) actor: &'a str,
+    pub(super) now: Timestamp,
+}
+
+/// Points a tag at a manifest. To point it where it points already changes nothing and is no event.
+pub(super) fn point(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &Tag,
+    manifest: i64,
+    digest: &Digest,
+    by: By<'_>,
+) -> Result<(), Error> {
+    let previous = find_target(tx, repository, name)?;
+    if previous.as_ref() == Some(digest) {
+        return Ok(());
+    }
+    tx.execute(
+        "INSERT INTO tag (repository_id, name, manifest_id, updated_at, updated_by)
+         VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (repository_id, name) DO UPDATE
+            SET manifest_id = excluded.manifest_id,
+                updated_at = excluded.updated_at,
+                updated_by = excluded.updated_by",
+        (repository, name, manifest, by.now, by.actor),
+    )?;
+    if previous.is_none() {
+        repository::count(tx, repository, 1, 0, 0)?;
+    }
+    record(tx, repository, name, "push", digest, previous.as_ref(), by)
+}
+
+/// Removes a tag; says what it pointed at.
+pub(super) fn remove(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &Tag,
+    by: By<'_>,
+) -> Result<Option<Digest>, Error> {
+    let Some(digest) = find_target(tx, repository, name)? else { return Ok(None) };
+    tx.execute("DELETE FROM tag WHERE repository_id = $1 AND name = $2", (repository, name))?;
+    repository::count(tx, repository, -1, 0, 0)?;
+    record(tx, repository, name, "delete", &digest, Some(&digest), by)?;
+    Ok(Some(digest))
+}
+
+fn record(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &Tag,
+    action: &str,
+    digest: &Digest,
+    previous: Option<&Digest>,
+    by: By<'_>,
+) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO tag_event (repository_id, name, action, digest, previous, actor, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        (repository, name, action, digest, previous, by.actor, by.now),
+    )
+    .map(drop)
+}
+
+pub(super) fn list_pointing_at(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    manifest: i64,
+) -> Result<Vec<Tag>, Error> {
+    tx.query(
+        "SELECT name FROM tag WHERE repository_id = $1 AND manifest_id = $2",
+        (repository, manifest),
+        |row| row.get("name"),
+    )
+}
+
+fn details(row: &Row<'_>) -> Result<TagDetails, Error> {
+    Ok(TagDetails {
+        name: row.get("name")?,
+        digest: row.get("digest")?,
+        media_type: row.get("media_type")?,
+        size_bytes: row.get::<u64>("content_bytes")? + row.get::<u64>("body_bytes")?,
+        updated_at: row.get("updated_at")?,
+        updated_by: row.get("updated_by")?,
+    })
+}
+
+impl Meta {
+    /// Up to `limit` tags in the order of their bytes, those after `after`; `None` if there is no such repository.
+    pub async fn list_tags(
+        &self,
+        name: &RepositoryName,
+        after: &str,
+        limit: u64,
+    ) -> Result<Option<Vec<Tag>>, Error> {
+        let (name, after) = (name.clone(), after.to_owned());
+        self.db
+            .read(move |tx| {
+                let Some(repository) = repository::find(tx, &name)? else { return Ok(None) };
+                let tags = tx.query(
+                    "SELECT name
+                       FROM tag
+                      WHERE repository_id = $1
+                        AND name > $2
+                      ORDER BY name
+                      LIMIT $3",
+                    (repository, &after, limit),
+                    |row| row.get("name"),
+                )?;
+                Ok(Some(tags))
+            })
+            .await
+    }
+
+    /// As [`Meta::list_tags`], with what is known of each.
+    pub async fn list_tag_details(
+        &self,
+        name: &RepositoryName,
+        after: &str,
+        limit: u64,
+    ) -> Result<Option<Vec<TagDetails>>, Error> {
+        let (name, after) = (name.clone(), after.to_owned());
+        self.db
+            .read(move |tx| {
+                let Some(repository) = repository::find(tx, &name)? else { return Ok(None) };
+                let tags = tx.query(
+                    "SELECT tag.name, manifest.digest, owned.media_type, manifest.content_bytes,
+                            length(manifest.body) AS body_bytes, tag.updated_at, tag.updated_by
+                       FROM tag
+                       JOIN manifest ON manifest.id = tag.manifest_id
+                       JOIN repository_manifest AS owned ON owned.manifest_id = tag.manifest_id
+                                                        AND owned.repository_id = tag.repository_id
+                      WHERE tag.repository_id = $1
+                        AND tag.name > $2
+                      ORDER BY tag.name
+                      LIMIT $3",
+                    (repository, &after, limit),
+                    details,
+                )?;
+                Ok(Some(tags))
+            })
+            .await
+    }
+
+    /// What is known of one tag.
+    pub async fn find_tag(
+        &self,
+        name: &RepositoryName,
+        tag: &Tag,
+    ) -> Result<Option<TagDetails>, Error> {
+        let (name, tag) = (name.clone(), tag.clone());
+        self.db
+            .read(move |tx| {
+                tx.find(
+                    "SELECT tag.name, manifest.digest, owned.media_type, manifest.content_bytes,
+                            length(manifest.body) AS body_bytes, tag.updated_at, tag.updated_by
+                       FROM repository
+                       JOIN tag ON tag.repository_id = repository.id
+                       JOIN manifest ON manifest.id = tag.manifest_id
+                       JOIN repository_manifest AS owned ON owned.manifest_id = tag.manifest_id
+                                                        AND owned.repository_id = tag.repository_id
+                      WHERE repository.name = $1
+                        AND tag.name = $2",
+                    (&name, &tag),
+                    details,
+                )
+            })
+            .await
+    }
+
+    /// Up to `limit` steps of a tag's history, the latest first, those before the step `before`. The history outlives
+    /// the tag.
+    pub async fn list_tag_events(
+        &self,
+        name: &RepositoryName,
+        tag: &Tag,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<Vec<TagEvent>, Error> {
+        let (name, tag, before) = (name.clone(), tag.clone(), before.unwrap_or(u64::MAX));
+        self.db
+            .read(move |tx| {
+                tx.query(
+                    "SELECT event.id, event.action, event.digest, event.previous, event.actor, event.at
+                       FROM repository
+                       JOIN tag_event AS event ON event.repository_id = repository.id
+                      WHERE repository.name = $1
+                        AND event.name = $2
+                        AND event.id < $3
+                      ORDER BY event.id DESC
+                      LIMIT $4",
+                    (&name, &tag, before, limit),
+                    |row| {
+                        Ok(TagEvent {
+                            id: row.get("id")?,
+                            action: row.get("action")?,
+                            digest: row.get("digest")?,
+                            previous: row.get("previous")?,
+                            actor: row.get("actor")?,
+                            at: row.get("at")?,
+                        })
+                    },
+                )
+            })
+            .await
+    }
+
+    /// Removes a tag and nothing else; says whether there was one.
+    pub async fn delete_tag(
+        &self,
+        name: &RepositoryName,
+        tag: &Tag,
+        actor: &str,
+    ) -> Result<bool, Error> {
+        let (name, tag, actor, now) =
+            (name.clone(), tag.clone(), actor.to_owned(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let Some(repository) = repository::find(tx, &name)? else { return Ok(false) };
+                let removed = remove(tx, repository, &tag, By { actor: &actor, now })?;
+                if removed.is_some() {
+                    repository::ensure(tx, &name, now)?;
+                }
+                Ok(removed.is_some())
+            })
+            .await
+    }
+}
