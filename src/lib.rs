@@ -3,6 +3,7 @@
 //! The modules are rooms in a fixed order, and a room may use only those before it:
 //! [`clock`], [`secret`], [`oci`], [`config`], … `docs/ARCHITECTURE.md` is the map.
 
+pub mod blob;
 pub mod clock;
 pub mod config;
 pub mod meta;

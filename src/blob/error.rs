@@ -1,0 +1,83 @@
+//! What can go wrong with bytes.
+
+use std::path::PathBuf;
+
+use crate::config::ByteSize;
+use crate::meta::Location;
+use crate::oci::Digest;
+
+/// Why a request's body ended before its end.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A failure of the blob store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object is gone, or has another size than when it was stored.
+    #[error("the bytes at {} are missing or damaged", .0.as_str())]
+    Missing(Location),
+    /// The content has another digest than the client says.
+    #[error("the content has the digest {actual}, not {expected}")]
+    DigestMismatch {
+        /// What the client says.
+        expected: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// The body is shorter or longer than its headers say.
+    #[error("the body has {actual} bytes, but its headers say {expected}")]
+    SizeMismatch {
+        /// What the headers say.
+        expected: u64,
+        /// What arrived; counting stops one byte too late.
+        actual: u64,
+    },
+    /// The body broke off.
+    #[error("the body broke off: {0}")]
+    Interrupted(BodyError),
+    /// Storing more would use the free space that is kept back.
+    #[error(
+        "the disk has {:#} free and keeps {:#} back: free some space, or lower `storage.reserve`",
+        ByteSize::bytes(*free),
+        ByteSize::bytes(*reserve)
+    )]
+    NoSpace {
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that are kept back.
+        reserve: u64,
+    },
+    /// A file operation failed.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A bucket operation failed.
+    #[error("the blob store failed: {0}")]
+    Object(#[from] opendal::Error),
+    /// A saved session cannot be read.
+    #[error("a saved upload cannot be read: {0}")]
+    Session(String),
+    /// Berth is stopping.
+    #[error("Berth is stopping")]
+    Stopped,
+}
+
+impl Error {
+    /// Whether the disk is full, whoever noticed it.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        match self {
+            Self::NoSpace { .. } => true,
+            Self::Io { source, .. } => {
+                matches!(
+                    source.kind(),
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+                )
+            }
+            _ => false,
+        }
+    }
+}

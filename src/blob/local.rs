@@ -1,0 +1,384 @@
+//! Blobs as files in the data directory.
+//!
+//! `OpenDAL`'s own filesystem service syncs a file but not the directory that names it, copies every write through
+//! another buffer, and opens a file anew for each read; the promise of I1 and the cost of a pull are why files are
+//! handled here directly.
+//!
+//! ```text
+//! uploads/<upload id>                      bytes of an upload under way
+//! blobs/sha256/ab/<hex>.<upload id>        a blob; the last part makes the name unique
+//! ```
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _};
+use tokio::task::JoinHandle;
+
+use super::hasher::Hasher;
+use super::probe::{Probe, Step};
+use super::session::Session;
+use super::space::Space;
+use super::{Append, BodyError, Error, Location, blocking, io};
+use crate::oci::{Algorithm, Digest, UploadId};
+
+/// Open files that are kept for the next reader.
+const OPEN_FILES: usize = 512;
+
+/// A file is looked up by its name again after this long, so that one which somebody removed is noticed.
+const TRUSTED_FOR: Duration = Duration::from_secs(5);
+
+/// Written bytes are sent to the disk in strides of this many while more arrive, so that the last sync is short.
+const SYNC_STRIDE: u64 = 32 << 20;
+
+/// How often a long upload looks at the free space.
+const SPACE_STRIDE: u64 = 16 << 20;
+
+#[derive(Clone, Debug)]
+pub(super) struct LocalStore {
+    root: Arc<PathBuf>,
+    open: Arc<quick_cache::sync::Cache<Location, (Instant, u64, Arc<File>)>>,
+    probe: Probe,
+}
+
+impl LocalStore {
+    pub(super) fn open(root: &Path, probe: Probe) -> Result<Self, Error> {
+        for directory in ["uploads", "blobs"] {
+            let path = root.join(directory);
+            std::fs::create_dir_all(&path).map_err(io(&path))?;
+        }
+        let open = quick_cache::sync::Cache::new(OPEN_FILES);
+        Ok(Self { root: Arc::new(root.to_owned()), open: Arc::new(open), probe })
+    }
+
+    fn upload_path(&self, id: &UploadId) -> PathBuf {
+        self.root.join("uploads").join(id.as_str())
+    }
+
+    fn path(&self, location: &Location) -> PathBuf {
+        self.root.join(location.as_str())
+    }
+
+    pub(super) async fn append<S, E>(
+        &self,
+        id: &UploadId,
+        session: &mut Session,
+        mut body: S,
+        append: Append,
+        batch_bytes: impl Fn() -> usize,
+        space: &Space,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
+        E: Into<BodyError>,
+    {
+        let mut writer = Writer::Idle(Box::new(Part {
+            path: self.upload_path(id),
+            start: session.size,
+            file: None,
+            hasher: session.hasher.clone(),
+            written: 0,
+            synced: 0,
+            probe: self.probe.clone(),
+        }));
+        let (mut batch, mut batched, mut received, mut checked) = (Vec::new(), 0, 0u64, 0u64);
+        let mut ended: Result<(), Error> = Ok(());
+        while let Some(chunk) = body.next().await {
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => {
+                    ended = Err(Error::Interrupted(error.into()));
+                    break;
+                }
+            };
+            received += chunk.len() as u64;
+            if append.exactly.is_some_and(|expected| received > expected) {
+                break;
+            }
+            batched += chunk.len();
+            batch.push(chunk);
+            if batched >= batch_bytes() {
+                writer = writer.write(std::mem::take(&mut batch)).await?;
+                batched = 0;
+                if received - checked >= SPACE_STRIDE {
+                    checked = received;
+                    if let Err(error) = space.check_push(0) {
+                        ended = Err(error);
+                        break;
+                    }
+                }
+            }
+        }
+        let part = writer.write(batch).await?.idle().await?;
+        if let Some(expected) = append.exactly
+            && ended.is_ok()
+            && received != expected
+        {
+            part.roll_back().await?;
+            return Err(Error::SizeMismatch { expected, actual: received });
+        }
+        session.replace(part.start + part.written, part.hasher.clone());
+        ended
+    }
+
+    pub(super) async fn resume(&self, id: &UploadId, session: &mut Session) -> Result<(), Error> {
+        let path = self.upload_path(id);
+        let trusted = session.is_of_this_boot();
+        let (size, hasher) = (session.size, session.hasher.clone());
+        let (size, hasher) = blocking(move || {
+            let mut file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Ok((0, Hasher::new(hasher.algorithm())));
+                }
+                Err(error) => return Err(io(&path)(error)),
+            };
+            let length = file.metadata().map_err(io(&path))?.len();
+            // Bytes behind the saved size arrived before the process was killed; after a power cut any may be lost.
+            let (start, mut hasher) = if trusted && size <= length {
+                (size, hasher)
+            } else {
+                (0, Hasher::new(hasher.algorithm()))
+            };
+            file.seek(SeekFrom::Start(start)).map_err(io(&path))?;
+            hash_rest(&mut file, &mut hasher).map_err(io(&path))?;
+            Ok((length, hasher))
+        })
+        .await?;
+        session.replace(size, hasher);
+        Ok(())
+    }
+
+    pub(super) async fn rehash(
+        &self,
+        id: &UploadId,
+        algorithm: Algorithm,
+    ) -> Result<Digest, Error> {
+        let path = self.upload_path(id);
+        blocking(move || {
+            let mut hasher = Hasher::new(algorithm);
+            match File::open(&path) {
+                Ok(mut file) => hash_rest(&mut file, &mut hasher).map_err(io(&path))?,
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(io(&path)(error)),
+            }
+            Ok(hasher.digest())
+        })
+        .await
+    }
+
+    pub(super) async fn finish(&self, id: &UploadId, digest: &Digest) -> Result<Location, Error> {
+        let (from, probe) = (self.upload_path(id), self.probe.clone());
+        let shard = format!("blobs/{}/{}", digest.algorithm(), &digest.hex()[..2]);
+        let location = Location::new(format!("{shard}/{}.{id}", digest.hex()));
+        let (to, shard, root) =
+            (self.path(&location), self.root.join(shard), Arc::clone(&self.root));
+        blocking(move || {
+            // An upload of nothing has no file yet.
+            let file = OpenOptions::new()
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(&from)
+                .map_err(io(&from))?;
+            probe.at(Step::Publish).map_err(io(&to))?;
+            match std::fs::rename(&from, &to) {
+                Ok(()) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    std::fs::create_dir_all(&shard).map_err(io(&shard))?;
+                    std::fs::rename(&from, &to).map_err(io(&to))?;
+                    for directory in [shard.parent().unwrap_or(&shard), &root.join("blobs")] {
+                        sync_directory(directory)?;
+                    }
+                }
+                Err(error) => return Err(io(&to)(error)),
+            }
+            // The rename comes first: on a journalling file system one commit then carries the bytes and the name, and
+            // the directory's sync has nothing left to do. No row names the file before both have returned.
+            probe.at(Step::Sync).map_err(io(&to))?;
+            file.sync_all().map_err(io(&to))?;
+            probe.at(Step::SyncDirectory).map_err(io(&shard))?;
+            sync_directory(&shard)
+        })
+        .await?;
+        Ok(location)
+    }
+
+    pub(super) async fn abandon(&self, id: &UploadId) -> Result<(), Error> {
+        self.remove(self.upload_path(id)).await
+    }
+
+    pub(super) async fn delete(&self, location: &Location) -> Result<(), Error> {
+        self.open.remove(location);
+        self.remove(self.path(location)).await
+    }
+
+    async fn remove(&self, path: PathBuf) -> Result<(), Error> {
+        let probe = self.probe.clone();
+        blocking(move || {
+            probe.at(Step::Delete).map_err(io(&path))?;
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(io(&path)(error)),
+                _ => Ok(()),
+            }
+        })
+        .await
+    }
+
+    pub(super) async fn load(&self, location: &Location, size: u64) -> Result<Arc<File>, Error> {
+        if let Some((opened, known, file)) = self.open.get(location)
+            && opened.elapsed() < TRUSTED_FOR
+            && known == size
+        {
+            return Ok(file);
+        }
+        let (path, probe, missing) = (self.path(location), self.probe.clone(), location.clone());
+        let file = blocking(move || {
+            probe.at(Step::Load).map_err(io(&path))?;
+            let file = match File::open(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(Error::Missing(missing));
+                }
+                Err(error) => return Err(io(&path)(error)),
+            };
+            let length = file.metadata().map_err(io(&path))?.len();
+            if length == size { Ok(Arc::new(file)) } else { Err(Error::Missing(missing)) }
+        })
+        .await;
+        match &file {
+            Ok(file) => {
+                self.open.insert(location.clone(), (Instant::now(), size, Arc::clone(file)))
+            }
+            Err(_) => drop(self.open.remove(location)),
+        }
+        file
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), Error> {
+        let path = self.root.join("blobs");
+        blocking(move || std::fs::metadata(&path).map(drop).map_err(io(&path))).await
+    }
+
+    /// Removes upload files that no session knows: what a crash between two steps left.
+    pub(super) async fn sweep(
+        &self,
+        known: impl Fn(&UploadId) -> bool + Send + 'static,
+    ) -> Result<u64, Error> {
+        let directory = self.root.join("uploads");
+        blocking(move || {
+            let mut removed = 0;
+            for entry in std::fs::read_dir(&directory).map_err(io(&directory))? {
+                let entry = entry.map_err(io(&directory))?;
+                let id = entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok());
+                if id.is_some_and(|id| !known(&id)) && std::fs::remove_file(entry.path()).is_ok() {
+                    removed += 1;
+                }
+            }
+            Ok(removed)
+        })
+        .await
+    }
+}
+
+/// What one request appends.
+struct Part {
+    path: PathBuf,
+    /// Size of the upload before it.
+    start: u64,
+    file: Option<File>,
+    hasher: Hasher,
+    written: u64,
+    synced: u64,
+    probe: Probe,
+}
+
+/// While one batch is hashed and written on a blocking thread, the next one is received.
+enum Writer {
+    Idle(Box<Part>),
+    Busy(JoinHandle<Result<Box<Part>, Error>>),
+}
+
+impl Writer {
+    async fn idle(self) -> Result<Box<Part>, Error> {
+        match self {
+            Self::Idle(part) => Ok(part),
+            Self::Busy(writing) => writing.await.map_err(|_| Error::Stopped)?,
+        }
+    }
+
+    async fn write(self, batch: Vec<Bytes>) -> Result<Self, Error> {
+        let mut part = self.idle().await?;
+        if batch.is_empty() {
+            return Ok(Self::Idle(part));
+        }
+        Ok(Self::Busy(tokio::task::spawn_blocking(move || {
+            part.write(&batch)?;
+            Ok(part)
+        })))
+    }
+}
+
+impl Part {
+    fn write(&mut self, batch: &[Bytes]) -> Result<(), Error> {
+        self.probe.at(Step::Write).map_err(io(&self.path))?;
+        if self.file.is_none() {
+            self.file = Some(self.open()?);
+        }
+        let file = self.file.as_mut().expect("the file was just opened");
+        for bytes in batch {
+            file.write_all(bytes).map_err(io(&self.path))?;
+            self.hasher.update(bytes);
+            self.written += bytes.len() as u64;
+        }
+        if self.written - self.synced >= SYNC_STRIDE {
+            self.synced = self.written;
+            let file = file.try_clone().map_err(io(&self.path))?;
+            // Starts the disk early; the promise is kept by the sync in `finish`.
+            drop(tokio::task::spawn_blocking(move || file.sync_data()));
+        }
+        Ok(())
+    }
+
+    /// Opens the upload's file behind the bytes that count; what a failed write left there is cut off.
+    fn open(&self) -> Result<File, Error> {
+        self.probe.at(Step::Open).map_err(io(&self.path))?;
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&self.path)
+            .map_err(io(&self.path))?;
+        if file.metadata().map_err(io(&self.path))?.len() != self.start {
+            file.set_len(self.start).map_err(io(&self.path))?;
+        }
+        file.seek(SeekFrom::Start(self.start)).map_err(io(&self.path))?;
+        Ok(file)
+    }
+
+    async fn roll_back(self: Box<Self>) -> Result<(), Error> {
+        blocking(move || match &self.file {
+            Some(file) => file.set_len(self.start).map_err(io(&self.path)),
+            None => Ok(()),
+        })
+        .await
+    }
+}
+
+fn hash_rest(file: &mut File, hasher: &mut Hasher) -> std::io::Result<()> {
+    let mut buffer = vec![0; 256 << 10];
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(()),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
+fn sync_directory(path: &Path) -> Result<(), Error> {
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(io(path))
+}

@@ -1,0 +1,238 @@
+//! Blobs: bytes by digest. This room knows files and buckets; it does not know repositories, nor who may read what.
+//!
+//! An upload is a list of parts. On a filesystem every request appends to one file, which becomes the blob by a rename;
+//! in a bucket each request is an object of its own, and a blob of one part is that object. What a finished upload is
+//! called (its [`Location`]) is new each time, so that a deletion can only ever remove the object that it means.
+//!
+//! Two stores do the work: [`local`] for a directory, [`object`] for everything that `OpenDAL` reaches.
+
+mod error;
+mod hasher;
+mod local;
+mod object;
+mod probe;
+mod session;
+mod space;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use futures::Stream;
+
+pub use crate::meta::Location;
+pub use error::{BodyError, Error};
+pub use object::ObjectReader;
+pub use probe::{Probe, Step};
+pub use session::Session;
+pub use space::Space;
+
+use local::LocalStore;
+use object::ObjectStore;
+
+use crate::config::{Backend, Storage};
+use crate::oci::{Digest, UploadId};
+
+/// All uploads together hold at most about this many received bytes that are not written yet.
+const UNWRITTEN_BYTES: usize = 24 << 20;
+
+/// A store of blobs; clones share it.
+#[derive(Clone, Debug)]
+pub struct BlobStore {
+    store: Store,
+    space: Arc<Space>,
+    active: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Debug)]
+enum Store {
+    Local(LocalStore),
+    Object(ObjectStore),
+}
+
+/// A blob that was found whole, ready to be read.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A file. While this is held its bytes stay readable, even when it is deleted.
+    File(Arc<std::fs::File>),
+    /// An object in a bucket.
+    Object(ObjectReader),
+}
+
+/// What is to happen with one request's body.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Append {
+    /// Its length, where the client told: a body of another length leaves the upload as it was.
+    pub exactly: Option<u64>,
+}
+
+impl BlobStore {
+    /// Opens the store that the configuration names. This blocks: call it before serving.
+    pub fn open(config: &Storage, probe: Probe) -> Result<Self, Error> {
+        let store = match config.backend {
+            Backend::Fs => Store::Local(LocalStore::open(&config.data, probe)?),
+            other => Store::Object(ObjectStore::open(other, &config.options, probe)?),
+        };
+        let space = Arc::new(Space::open(&config.data, config.reserve)?);
+        Ok(Self { store, space, active: Arc::default() })
+    }
+
+    /// The disk that the data directory lies on.
+    #[must_use]
+    pub fn space(&self) -> &Space {
+        &self.space
+    }
+
+    /// Uploads that are receiving bytes now.
+    #[must_use]
+    pub fn active_uploads(&self) -> usize {
+        self.active.load(Ordering::Relaxed)
+    }
+
+    /// Appends a request's body to an upload while hashing it.
+    ///
+    /// When the body breaks off, what arrived before counts: `session` is ahead by it, and the error says why it ended.
+    /// When it is of another length than `append.exactly`, or the store fails, the session is as it was.
+    pub async fn append<S, E>(
+        &self,
+        id: &UploadId,
+        session: &mut Session,
+        body: S,
+        append: Append,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
+        E: Into<BodyError>,
+    {
+        self.space.check_push(append.exactly.unwrap_or(0))?;
+        let _active = Active::begin(&self.active);
+        let batch = || {
+            let uploads = self.active.load(Ordering::Relaxed).max(1);
+            (UNWRITTEN_BYTES / (2 * uploads)).clamp(32 << 10, 1 << 20)
+        };
+        match &self.store {
+            Store::Local(local) => {
+                local.append(id, session, body, append, batch, &self.space).await
+            }
+            Store::Object(object) => object.append(id, session, body, append, batch).await,
+        }
+    }
+
+    /// Brings a session that was read from the database in line with what the store really has.
+    pub async fn resume(&self, id: &UploadId, session: &mut Session) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(local) => local.resume(id, session).await,
+            Store::Object(_) => Ok(()),
+        }
+    }
+
+    /// Compares what was received with `digest`, without moving anything. Reads it all again only if it was hashed with
+    /// another algorithm.
+    pub async fn verify(
+        &self,
+        id: &UploadId,
+        session: &Session,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        let actual = if session.hasher.algorithm() == digest.algorithm() {
+            session.hasher.digest()
+        } else {
+            match &self.store {
+                Store::Local(local) => local.rehash(id, digest.algorithm()).await?,
+                Store::Object(object) => object.rehash(session, digest.algorithm()).await?,
+            }
+        };
+        if actual == *digest {
+            Ok(())
+        } else {
+            Err(Error::DigestMismatch { expected: digest.clone(), actual })
+        }
+    }
+
+    /// Makes a verified upload a durable blob and says where it is. No row names it yet: if we stop here, it is garbage.
+    pub async fn finish(
+        &self,
+        id: &UploadId,
+        session: &Session,
+        digest: &Digest,
+    ) -> Result<Location, Error> {
+        match &self.store {
+            Store::Local(local) => local.finish(id, digest).await,
+            Store::Object(object) => object.finish(id, session, digest).await,
+        }
+    }
+
+    /// Removes what an upload has left. Doing so twice is harmless.
+    pub async fn abandon(&self, id: &UploadId, session: &Session) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(local) => local.abandon(id).await,
+            Store::Object(object) => object.abandon(session).await,
+        }
+    }
+
+    /// Opens a blob of `size` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Missing`] if it is not there, or not of that size: a blob that is damaged must not be announced (I2).
+    pub async fn load(&self, location: &Location, size: u64) -> Result<Content, Error> {
+        match &self.store {
+            Store::Local(local) => local.load(location, size).await.map(Content::File),
+            Store::Object(object) => object.load(location, size).await.map(Content::Object),
+        }
+    }
+
+    /// Removes an object that no row names any more. Doing so twice is harmless.
+    pub async fn delete(&self, location: &Location) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(local) => local.delete(location).await,
+            Store::Object(object) => object.delete(location).await,
+        }
+    }
+
+    /// Whether the store answers.
+    pub async fn ping(&self) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(local) => local.ping().await,
+            Store::Object(object) => object.ping().await,
+        }
+    }
+
+    /// Files of uploads under `directory` that `is_known` does not know and that are older than a restart.
+    pub async fn sweep_uploads(
+        &self,
+        known: impl Fn(&UploadId) -> bool + Send + 'static,
+    ) -> Result<u64, Error> {
+        match &self.store {
+            Store::Local(local) => local.sweep(known).await,
+            Store::Object(_) => Ok(0),
+        }
+    }
+}
+
+/// Counts an upload for as long as it receives.
+struct Active<'a>(&'a AtomicUsize);
+
+impl<'a> Active<'a> {
+    fn begin(active: &'a AtomicUsize) -> Self {
+        active.fetch_add(1, Ordering::Relaxed);
+        Self(active)
+    }
+}
+
+impl Drop for Active<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs blocking work off the executor's threads (I8).
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| Error::Stopped)?
+}
+
+fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+    move |source| Error::Io { path: path.to_owned(), source }
+}
