@@ -3,9 +3,11 @@
 //! The modules are rooms in a fixed order, and a room may use only those before it:
 //! [`clock`], [`secret`], [`oci`], [`config`], … `docs/ARCHITECTURE.md` is the map.
 
+pub mod auth;
 pub mod blob;
 pub mod clock;
 pub mod config;
 pub mod meta;
 pub mod oci;
+pub mod registry;
 pub mod secret;

@@ -8,12 +8,16 @@
 //! uploads/<upload id>                      bytes of an upload under way
 //! blobs/sha256/ab/<hex>.<upload id>        a blob; the last part makes the name unique
 //! ```
+//!
+//! A finished upload has both names until its row is committed. What a crash leaves is therefore found among the
+//! uploads, without looking through the blobs.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
@@ -129,6 +133,7 @@ impl LocalStore {
         let path = self.upload_path(id);
         let trusted = session.is_of_this_boot();
         let (size, hasher) = (session.size, session.hasher.clone());
+        let (store, upload) = (self.clone(), id.clone());
         let (size, hasher) = blocking(move || {
             let mut file = match File::open(&path) {
                 Ok(file) => file,
@@ -137,19 +142,37 @@ impl LocalStore {
                 }
                 Err(error) => return Err(io(&path)(error)),
             };
-            let length = file.metadata().map_err(io(&path))?.len();
+            let found = file.metadata().map_err(io(&path))?;
             // Bytes behind the saved size arrived before the process was killed; after a power cut any may be lost.
-            let (start, mut hasher) = if trusted && size <= length {
-                (size, hasher)
-            } else {
-                (0, Hasher::new(hasher.algorithm()))
-            };
+            let trusted = trusted && size <= found.len();
+            let (start, mut hasher) =
+                if trusted { (size, hasher) } else { (0, Hasher::new(hasher.algorithm())) };
             file.seek(SeekFrom::Start(start)).map_err(io(&path))?;
             hash_rest(&mut file, &mut hasher).map_err(io(&path))?;
-            Ok((length, hasher))
+            if found.nlink() > 1 {
+                store.unpublish(&upload, |_| false)?;
+            }
+            Ok((found.len(), hasher))
         })
         .await?;
         session.replace(size, hasher);
+        Ok(())
+    }
+
+    /// Removes the blob's name of an upload whose end was interrupted, unless `is_blob` says that a row names it.
+    fn unpublish(&self, id: &UploadId, is_blob: impl Fn(&Location) -> bool) -> Result<(), Error> {
+        let path = self.upload_path(id);
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let mut hasher = Hasher::new(algorithm);
+            File::open(&path)
+                .and_then(|mut file| hash_rest(&mut file, &mut hasher))
+                .map_err(io(&path))?;
+            let location = location(id, &hasher.digest());
+            let name = self.path(&location);
+            if name.exists() && !is_blob(&location) {
+                std::fs::remove_file(&name).map_err(io(&name))?;
+            }
+        }
         Ok(())
     }
 
@@ -173,10 +196,8 @@ impl LocalStore {
 
     pub(super) async fn finish(&self, id: &UploadId, digest: &Digest) -> Result<Location, Error> {
         let (from, probe) = (self.upload_path(id), self.probe.clone());
-        let shard = format!("blobs/{}/{}", digest.algorithm(), &digest.hex()[..2]);
-        let location = Location::new(format!("{shard}/{}.{id}", digest.hex()));
-        let (to, shard, root) =
-            (self.path(&location), self.root.join(shard), Arc::clone(&self.root));
+        let location = location(id, digest);
+        let (to, root) = (self.path(&location), Arc::clone(&self.root));
         blocking(move || {
             // An upload of nothing has no file yet.
             let file = OpenOptions::new()
@@ -185,30 +206,42 @@ impl LocalStore {
                 .truncate(false)
                 .open(&from)
                 .map_err(io(&from))?;
+            let shard = to.parent().unwrap_or(&root);
             probe.at(Step::Publish).map_err(io(&to))?;
-            match std::fs::rename(&from, &to) {
-                Ok(()) => {}
+            match std::fs::hard_link(&from, &to) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    std::fs::create_dir_all(&shard).map_err(io(&shard))?;
-                    std::fs::rename(&from, &to).map_err(io(&to))?;
-                    for directory in [shard.parent().unwrap_or(&shard), &root.join("blobs")] {
+                    std::fs::create_dir_all(shard).map_err(io(shard))?;
+                    link(&from, &to)?;
+                    for directory in [shard.parent().unwrap_or(shard), &root.join("blobs")] {
                         sync_directory(directory)?;
                     }
                 }
-                Err(error) => return Err(io(&to)(error)),
+                Ok(()) => {}
+                Err(_) => link(&from, &to)?,
             }
-            // The rename comes first: on a journalling file system one commit then carries the bytes and the name, and
+            // The name comes first: on a journalling file system one commit then carries the bytes and the name, and
             // the directory's sync has nothing left to do. No row names the file before both have returned.
             probe.at(Step::Sync).map_err(io(&to))?;
             file.sync_all().map_err(io(&to))?;
-            probe.at(Step::SyncDirectory).map_err(io(&shard))?;
-            sync_directory(&shard)
+            probe.at(Step::SyncDirectory).map_err(io(shard))?;
+            sync_directory(shard)
         })
         .await?;
         Ok(location)
     }
 
+    /// Removes an upload that did not become a blob, whatever its end had come to.
     pub(super) async fn abandon(&self, id: &UploadId) -> Result<(), Error> {
+        let (store, upload, path) = (self.clone(), id.clone(), self.upload_path(id));
+        blocking(move || match std::fs::metadata(&path) {
+            Ok(found) if found.nlink() > 1 => store.unpublish(&upload, |_| false),
+            _ => Ok(()),
+        })
+        .await?;
+        self.remove_upload(id).await
+    }
+
+    pub(super) async fn remove_upload(&self, id: &UploadId) -> Result<(), Error> {
         self.remove(self.upload_path(id)).await
     }
 
@@ -264,24 +297,52 @@ impl LocalStore {
         blocking(move || std::fs::metadata(&path).map(drop).map_err(io(&path))).await
     }
 
-    /// Removes upload files that no session knows: what a crash between two steps left.
+    /// Removes what a crash left of uploads that ended: files last written before `before` whose session `is_known` does
+    /// not know. `is_blob` says whether a row names a location.
     pub(super) async fn sweep(
         &self,
-        known: impl Fn(&UploadId) -> bool + Send + 'static,
+        before: SystemTime,
+        is_known: impl Fn(&UploadId) -> bool + Send + 'static,
+        is_blob: impl Fn(&Location) -> bool + Send + 'static,
     ) -> Result<u64, Error> {
+        let store = self.clone();
         let directory = self.root.join("uploads");
         blocking(move || {
             let mut removed = 0;
             for entry in std::fs::read_dir(&directory).map_err(io(&directory))? {
                 let entry = entry.map_err(io(&directory))?;
-                let id = entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok());
-                if id.is_some_and(|id| !known(&id)) && std::fs::remove_file(entry.path()).is_ok() {
-                    removed += 1;
+                let Some(id) =
+                    entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok())
+                else {
+                    continue;
+                };
+                let Ok(found) = entry.metadata() else { continue };
+                if found.modified().is_ok_and(|modified| modified >= before) || is_known(&id) {
+                    continue;
                 }
+                if found.nlink() > 1 {
+                    store.unpublish(&id, &is_blob)?;
+                }
+                std::fs::remove_file(entry.path()).map_err(io(&entry.path()))?;
+                removed += 1;
             }
             Ok(removed)
         })
         .await
+    }
+}
+
+/// The name of a finished upload.
+fn location(id: &UploadId, digest: &Digest) -> Location {
+    let hex = digest.hex();
+    Location::new(format!("blobs/{}/{}/{hex}.{id}", digest.algorithm(), &hex[..2]))
+}
+
+/// An upload that is ended a second time has its name already.
+fn link(from: &Path, to: &Path) -> Result<(), Error> {
+    match std::fs::hard_link(from, to) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(io(to)(error)),
+        _ => Ok(()),
     }
 }
 

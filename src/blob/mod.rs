@@ -17,6 +17,7 @@ mod space;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use futures::Stream;
@@ -63,8 +64,10 @@ pub enum Content {
 /// What is to happen with one request's body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Append {
-    /// Its length, where the client told: a body of another length leaves the upload as it was.
+    /// The length that it must have; a body of another one leaves the upload as it was.
     pub exactly: Option<u64>,
+    /// The length that the client announced, for the free space.
+    pub announced: Option<u64>,
 }
 
 impl BlobStore {
@@ -105,7 +108,7 @@ impl BlobStore {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: Into<BodyError>,
     {
-        self.space.check_push(append.exactly.unwrap_or(0))?;
+        self.space.check_push(append.announced.or(append.exactly).unwrap_or(0))?;
         let _active = Active::begin(&self.active);
         let batch = || {
             let uploads = self.active.load(Ordering::Relaxed).max(1);
@@ -163,11 +166,24 @@ impl BlobStore {
         }
     }
 
-    /// Removes what an upload has left. Doing so twice is harmless.
+    /// Removes what an upload has left beside the blob that it became. Doing so twice is harmless.
+    pub async fn settle(
+        &self,
+        id: &UploadId,
+        session: &Session,
+        blob: &Location,
+    ) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(local) => local.remove_upload(id).await,
+            Store::Object(object) => object.remove_parts(session, Some(blob)).await,
+        }
+    }
+
+    /// Removes all that an upload has left. Doing so twice is harmless.
     pub async fn abandon(&self, id: &UploadId, session: &Session) -> Result<(), Error> {
         match &self.store {
             Store::Local(local) => local.abandon(id).await,
-            Store::Object(object) => object.abandon(session).await,
+            Store::Object(object) => object.remove_parts(session, None).await,
         }
     }
 
@@ -198,13 +214,16 @@ impl BlobStore {
         }
     }
 
-    /// Files of uploads under `directory` that `is_known` does not know and that are older than a restart.
+    /// Removes what a crash before `before` left of uploads; returns how many files. `is_known` knows the sessions,
+    /// `is_blob` the locations that rows name. A bucket has nothing of the kind: its parts are in the sessions' rows.
     pub async fn sweep_uploads(
         &self,
-        known: impl Fn(&UploadId) -> bool + Send + 'static,
+        before: SystemTime,
+        is_known: impl Fn(&UploadId) -> bool + Send + 'static,
+        is_blob: impl Fn(&Location) -> bool + Send + 'static,
     ) -> Result<u64, Error> {
         match &self.store {
-            Store::Local(local) => local.sweep(known).await,
+            Store::Local(local) => local.sweep(before, is_known, is_blob).await,
             Store::Object(_) => Ok(0),
         }
     }

@@ -177,12 +177,19 @@ impl ObjectStore {
             }
         }
         writer.close().await?;
-        self.abandon(session).await?;
         Ok(Location::new(key))
     }
 
-    pub(super) async fn abandon(&self, session: &Session) -> Result<(), Error> {
+    /// Removes the parts, other than one that became the blob.
+    pub(super) async fn remove_parts(
+        &self,
+        session: &Session,
+        except: Option<&Location>,
+    ) -> Result<(), Error> {
         for part in &session.parts {
+            if except.is_some_and(|blob| blob.as_str() == part.key) {
+                continue;
+            }
             self.at(Step::Delete, &part.key)?;
             self.operator.delete(&part.key).await?;
         }

@@ -1,0 +1,242 @@
+//! Registry tokens: short-lived JWTs, signed with ES256 (distribution, `docs/spec/auth/jwt.md`).
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::clock::{Clock, Timestamp};
+use crate::meta::{Meta, SigningKey};
+use crate::oci::Scope;
+use crate::secret::{Secret, random_text};
+
+/// What Berth calls itself in challenges and tokens: `service` and `aud`.
+pub const SERVICE: &str = "berth";
+
+/// Clocks of machines that trust these tokens may differ by this much.
+const SKEW: Duration = Duration::from_secs(60);
+
+/// Keys are read again after this long, so that a rotation by another process is seen.
+const KEYS_FOR: Duration = Duration::from_secs(10);
+
+/// Verified tokens that are remembered; verifying one costs some 100 µs.
+const REMEMBERED: usize = 10_000;
+
+/// Tokens longer than this are not looked at.
+const LONGEST: usize = 16 << 10;
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+    access: Vec<Scope>,
+}
+
+/// A token that was just made.
+#[derive(Debug)]
+pub struct Issued {
+    /// The token.
+    pub token: Secret<String>,
+    /// How long it is good.
+    pub lifetime: Duration,
+    /// When it was made.
+    pub issued_at: Timestamp,
+    /// What it covers.
+    pub scopes: Vec<Scope>,
+}
+
+/// What a verified token says.
+#[derive(Clone, Debug)]
+pub(super) struct Verified {
+    subject: Arc<str>,
+    scopes: Arc<[Scope]>,
+    expires_at: i64,
+}
+
+impl Verified {
+    pub(super) fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    pub(super) fn scopes(&self) -> Arc<[Scope]> {
+        Arc::clone(&self.scopes)
+    }
+}
+
+pub(super) struct Tokens {
+    meta: Meta,
+    clock: Clock,
+    lifetime: Duration,
+    keys: Mutex<Arc<Keys>>,
+    verified: quick_cache::sync::Cache<Box<str>, Verified>,
+}
+
+struct Keys {
+    read_at: Timestamp,
+    keys: Vec<SigningKey>,
+}
+
+impl std::fmt::Debug for Tokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tokens")
+    }
+}
+
+/// A new key pair.
+pub fn new_signing_key(now: Timestamp) -> Result<SigningKey, Error> {
+    let random = SystemRandom::new();
+    let signing = |error: &dyn std::fmt::Display| Error::Signing(error.to_string());
+    let private = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
+        .map_err(|error| signing(&error))?;
+    let pair =
+        EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, private.as_ref(), &random)
+            .map_err(|error| signing(&error))?;
+    Ok(SigningKey {
+        id: random_text(12),
+        private: Secret::new(private.as_ref().to_vec()),
+        public: pair.public_key().as_ref().to_vec(),
+        created_at: now,
+        retired_at: None,
+    })
+}
+
+impl Tokens {
+    pub(super) async fn open(meta: Meta, clock: Clock, lifetime: Duration) -> Result<Self, Error> {
+        let empty = Keys { read_at: Timestamp::from_millis(0), keys: Vec::new() };
+        let verified = quick_cache::sync::Cache::new(REMEMBERED);
+        let tokens = Self { meta, clock, lifetime, keys: Mutex::new(Arc::new(empty)), verified };
+        if tokens.reload().await?.keys.is_empty() {
+            tokens.rotate().await?;
+        }
+        Ok(tokens)
+    }
+
+    async fn reload(&self) -> Result<Arc<Keys>, Error> {
+        let now = self.clock.now();
+        let keys = self.meta.list_signing_keys(now - self.lifetime - SKEW).await?;
+        let keys = Arc::new(Keys { read_at: now, keys });
+        *self.keys.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&keys);
+        Ok(keys)
+    }
+
+    async fn keys(&self) -> Result<Arc<Keys>, Error> {
+        let known = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
+        if self.clock.now().since(known.read_at) < KEYS_FOR {
+            Ok(known)
+        } else {
+            self.reload().await
+        }
+    }
+
+    pub(super) async fn rotate(&self) -> Result<String, Error> {
+        let key = new_signing_key(self.clock.now())?;
+        let id = key.id.clone();
+        self.meta.rotate_signing_key(key).await?;
+        self.reload().await?;
+        Ok(id)
+    }
+
+    pub(super) async fn issue(&self, subject: &str, scopes: Vec<Scope>) -> Result<Issued, Error> {
+        let keys = self.keys().await?;
+        let key = keys
+            .keys
+            .iter()
+            .find(|key| key.retired_at.is_none())
+            .ok_or_else(|| Error::Signing("there is no signing key".into()))?;
+        let now = self.clock.now();
+        let claims = Claims {
+            iss: SERVICE.into(),
+            sub: subject.into(),
+            aud: SERVICE.into(),
+            iat: now.as_seconds(),
+            nbf: now.as_seconds(),
+            exp: (now + self.lifetime).as_seconds(),
+            jti: random_text(12),
+            access: scopes,
+        };
+        let mut header = Header::new(Algorithm::ES256);
+        header.kid = Some(key.id.clone());
+        let token =
+            jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ec_der(key.private.expose()))
+                .map_err(|error| Error::Signing(error.to_string()))?;
+        Ok(Issued {
+            token: Secret::new(token),
+            lifetime: self.lifetime,
+            issued_at: now,
+            scopes: claims.access,
+        })
+    }
+
+    pub(super) async fn verify(&self, token: &Secret<String>) -> Result<Verified, Error> {
+        let text = token.expose().as_str();
+        let now = self.clock.now().as_seconds();
+        if let Some(verified) = self.verified.get(text) {
+            return if verified.expires_at > now { Ok(verified) } else { Err(Error::Token) };
+        }
+        if text.len() > LONGEST {
+            return Err(Error::Token);
+        }
+        let id = jsonwebtoken::decode_header(text)
+            .ok()
+            .and_then(|header| header.kid)
+            .ok_or(Error::Token)?;
+        let keys = self.keys().await?;
+        let key = keys.keys.iter().find(|key| key.id == id).ok_or(Error::Token)?;
+        // The algorithm is ours, never the header's, so `none` and key confusion are out.
+        let mut validation = Validation::new(Algorithm::ES256);
+        validation.set_audience(&[SERVICE]);
+        validation.set_issuer(&[SERVICE]);
+        // Times are compared with our own clock below.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(
+            text,
+            &DecodingKey::from_ec_der(&key.public),
+            &validation,
+        )
+        .map_err(|_| Error::Token)?
+        .claims;
+        if claims.exp <= now || claims.nbf > now + i64::try_from(SKEW.as_secs()).unwrap_or(0) {
+            return Err(Error::Token);
+        }
+        let verified = Verified {
+            subject: claims.sub.into(),
+            scopes: claims.access.into(),
+            expires_at: claims.exp,
+        };
+        self.verified.insert(text.into(), verified.clone());
+        Ok(verified)
+    }
+
+    pub(super) async fn jwks(&self) -> Result<serde_json::Value, Error> {
+        let keys: Vec<_> = self
+            .keys()
+            .await?
+            .keys
+            .iter()
+            .filter(|key| key.public.len() == 65)
+            .map(|key| {
+                serde_json::json!({
+                    "kty": "EC",
+                    "crv": "P-256",
+                    "use": "sig",
+                    "alg": "ES256",
+                    "kid": key.id,
+                    "x": URL_SAFE_NO_PAD.encode(&key.public[1..33]),
+                    "y": URL_SAFE_NO_PAD.encode(&key.public[33..]),
+                })
+            })
+            .collect();
+        Ok(serde_json::json!({ "keys": keys }))
+    }
+}

@@ -1,0 +1,126 @@
+//! Why the registry does not do what it was asked.
+
+use crate::auth;
+use crate::blob;
+use crate::meta;
+use crate::oci::manifest::{InvalidManifest, MAX_MANIFEST_BYTES};
+use crate::oci::{Digest, Reference, RepositoryName, Tag, UploadId};
+
+/// A failure, named for what happened to the caller.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The principal may not do it.
+    #[error(transparent)]
+    Refused(#[from] auth::Refusal),
+    /// There is no such repository.
+    #[error("there is no repository {0}")]
+    NameUnknown(RepositoryName),
+    /// The repository has no such manifest.
+    #[error("{repository} has no manifest {reference}")]
+    ManifestUnknown {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        reference: Reference,
+    },
+    /// The repository has no such blob.
+    #[error("{repository} has no blob {digest}")]
+    BlobUnknown {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        digest: Digest,
+    },
+    /// There is no such upload in this repository, for this user.
+    #[error("there is no upload {0}: it has ended or expired; start a new one")]
+    UploadUnknown(UploadId),
+    /// Another request is writing to the upload.
+    #[error("another request is still writing to this upload: wait for it to end")]
+    UploadBusy,
+    /// A chunk does not begin where the upload ends.
+    #[error("the chunk does not begin at {offset}, where the upload ends")]
+    ChunkOutOfOrder {
+        /// The upload.
+        upload: UploadId,
+        /// Bytes that the upload has.
+        offset: u64,
+    },
+    /// A body's length is not what its headers say.
+    #[error("the body has {actual} bytes, but its headers say {expected}")]
+    SizeInvalid {
+        /// What the headers say.
+        expected: u64,
+        /// What arrived.
+        actual: u64,
+    },
+    /// The content has another digest.
+    #[error("the content has the digest {actual}, not {expected}")]
+    DigestInvalid {
+        /// What the client says.
+        expected: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// The body broke off; what arrived before is kept.
+    #[error("the body broke off: {0}")]
+    Interrupted(blob::BodyError),
+    /// The bytes are no manifest.
+    #[error(transparent)]
+    ManifestInvalid(#[from] InvalidManifest),
+    /// The manifest is larger than any client would read.
+    #[error("the manifest is larger than {MAX_MANIFEST_BYTES} bytes")]
+    ManifestTooLarge,
+    /// The manifest refers to what the repository does not have.
+    #[error("the repository does not have {}: push it first", .0.iter().map(Digest::as_str).collect::<Vec<_>>().join(", "))]
+    ManifestBlobUnknown(Vec<Digest>),
+    /// The tag points at something else than the request says.
+    #[error("the tag {tag} {}, which is not what the request expects", current.as_ref().map_or_else(|| "does not exist".to_owned(), |digest| format!("points at {digest}")))]
+    PreconditionFailed {
+        /// The tag.
+        tag: Tag,
+        /// What it points at.
+        current: Option<Digest>,
+    },
+    /// A manifest of the repository needs what should be deleted.
+    #[error(
+        "{digest} is needed by the manifest {parent} of this repository: delete that first, or add `?force=true`"
+    )]
+    InUse {
+        /// What should be deleted.
+        digest: Digest,
+        /// What needs it.
+        parent: Digest,
+    },
+    /// The disk has no room.
+    #[error("the registry has no room for more: {0}")]
+    Full(String),
+    /// The database failed.
+    #[error(transparent)]
+    Meta(meta::Error),
+    /// The blob store failed.
+    #[error(transparent)]
+    Blob(blob::Error),
+}
+
+impl From<meta::Error> for Error {
+    fn from(error: meta::Error) -> Self {
+        match error {
+            meta::Error::Full => Self::Full(error.to_string()),
+            other => Self::Meta(other),
+        }
+    }
+}
+
+impl From<blob::Error> for Error {
+    fn from(error: blob::Error) -> Self {
+        use blob::Error as B;
+        match error {
+            B::DigestMismatch { expected, actual } => Self::DigestInvalid { expected, actual },
+            B::SizeMismatch { expected, actual } => Self::SizeInvalid { expected, actual },
+            B::Interrupted(cause) => Self::Interrupted(cause),
+            B::NoSpace { .. } => Self::Full(error.to_string()),
+            other if other.is_full() => Self::Full("the disk is full".into()),
+            other => Self::Blob(other),
+        }
+    }
+}

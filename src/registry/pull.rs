@@ -1,0 +1,156 @@
+//! Reading a repository.
+
+use std::sync::Arc;
+
+use super::{Error, Registry};
+use crate::auth::Grant;
+use crate::blob::{self, Content};
+use crate::meta::{Referrer, StoredManifest, Summary, TagDetails, TagEvent};
+use crate::oci::{Digest, Reference, RepositoryName, Tag};
+
+/// The right to read a repository.
+#[derive(Debug)]
+pub struct Pull<'r> {
+    registry: &'r Registry,
+    grant: Grant,
+}
+
+/// A blob that is whole and may be read.
+#[derive(Debug)]
+pub struct Blob {
+    /// What it holds.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Its bytes.
+    pub content: Content,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// Whether more follows.
+    pub more: bool,
+}
+
+impl<T> Page<T> {
+    /// A page of a list that was asked for one item more than fit.
+    pub(super) fn cut(mut items: Vec<T>, limit: u64) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        Self { items, more }
+    }
+}
+
+impl<'r> Pull<'r> {
+    pub(super) fn new(registry: &'r Registry, grant: Grant) -> Self {
+        Self { registry, grant }
+    }
+
+    /// The repository that is read.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        self.grant.repository()
+    }
+
+    /// A manifest with its bytes.
+    pub async fn manifest(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
+        let found = self.registry.meta.find_manifest(self.repository(), reference).await?;
+        found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: reference.clone(),
+        })
+    }
+
+    /// A blob, opened: one that is missing or damaged is not announced (I2).
+    pub async fn blob(&self, digest: &Digest) -> Result<Blob, Error> {
+        let unknown =
+            || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
+        let row =
+            self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
+        match self.registry.blobs.load(&row.location, row.size).await {
+            Ok(content) => Ok(Blob { digest: row.digest.clone(), size: row.size, content }),
+            Err(error @ blob::Error::Missing(_)) => {
+                tracing::error!(blob.digest = %digest, repo.name = %self.repository(), "{digest}: {error}; push it again");
+                Err(unknown())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Up to `limit` tags behind `after`, in the order of their bytes.
+    pub async fn tags(&self, after: &str, limit: u64) -> Result<Page<Tag>, Error> {
+        let found =
+            self.registry.meta.list_tags(self.repository(), after, limit.saturating_add(1)).await?;
+        let tags = found.ok_or_else(|| Error::NameUnknown(self.repository().clone()))?;
+        Ok(Page::cut(tags, limit))
+    }
+
+    /// As [`Pull::tags`], with what is known of each.
+    pub async fn tag_details(&self, after: &str, limit: u64) -> Result<Page<TagDetails>, Error> {
+        let found = self
+            .registry
+            .meta
+            .list_tag_details(self.repository(), after, limit.saturating_add(1))
+            .await?;
+        let tags = found.ok_or_else(|| Error::NameUnknown(self.repository().clone()))?;
+        Ok(Page::cut(tags, limit))
+    }
+
+    /// What is known of one tag.
+    pub async fn tag(&self, tag: &Tag) -> Result<TagDetails, Error> {
+        let found = self.registry.meta.find_tag(self.repository(), tag).await?;
+        found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: tag.clone().into(),
+        })
+    }
+
+    /// Steps of a tag's history, the latest first; it outlives the tag.
+    pub async fn tag_history(
+        &self,
+        tag: &Tag,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<Page<TagEvent>, Error> {
+        let limit_and_one = limit.saturating_add(1);
+        let events = self
+            .registry
+            .meta
+            .list_tag_events(self.repository(), tag, before, limit_and_one)
+            .await?;
+        if events.is_empty() && before.is_none() {
+            let reference = tag.clone().into();
+            return Err(Error::ManifestUnknown {
+                repository: self.repository().clone(),
+                reference,
+            });
+        }
+        Ok(Page::cut(events, limit))
+    }
+
+    /// Up to `limit` referrers of a manifest that need not exist, those behind the referrer `after`.
+    pub async fn referrers(
+        &self,
+        subject: &Digest,
+        artifact_type: Option<String>,
+        after: Option<&Digest>,
+        limit: u64,
+    ) -> Result<Page<Referrer>, Error> {
+        let limit_and_one = limit.saturating_add(1);
+        let meta = &self.registry.meta;
+        let found = meta
+            .list_referrers(self.repository(), subject, artifact_type, after, limit_and_one)
+            .await?;
+        Ok(Page::cut(found, limit))
+    }
+
+    /// What a list of repositories tells of this one.
+    pub async fn summary(&self) -> Result<Summary, Error> {
+        let found = self.registry.meta.find_repository(self.repository()).await?;
+        found.ok_or_else(|| Error::NameUnknown(self.repository().clone()))
+    }
+}

@@ -1,0 +1,250 @@
+//! Writing blobs: upload sessions, single requests, mounts.
+//!
+//! Work on a session goes on in a task of its own when the request that asked for it is dropped, so that a client that
+//! hangs up leaves neither a half-counted chunk nor a half-finished blob.
+
+use bytes::Bytes;
+use futures::Stream;
+use tokio::sync::OwnedMutexGuard;
+
+use super::sessions::Held;
+use super::{Error, Push, Registry};
+use crate::auth::Grant;
+use crate::blob::{self, Append, BodyError, Session};
+use crate::meta::{Location, StoredBlob};
+use crate::oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
+
+/// A request's body and what its headers say of it.
+#[derive(Debug)]
+pub struct BodyPart<S> {
+    /// The bytes.
+    pub stream: S,
+    /// `Content-Range`: where the chunk belongs.
+    pub range: Option<ContentRange>,
+    /// `Content-Length`.
+    pub length: Option<u64>,
+}
+
+/// What came of asking for a mount.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mounted {
+    /// The repository has the blob now.
+    Yes,
+    /// It could not be found where the principal may read: a session was started, to push it.
+    No(UploadId),
+}
+
+impl Push<'_> {
+    /// Starts an upload session; `algorithm` is what the client hints that it will close with.
+    pub fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
+        self.registry.blobs.space().check_push(0)?;
+        Ok(self.registry.sessions.start(&self.grant, algorithm))
+    }
+
+    /// Gives this repository a blob that another one has, without its bytes being sent again. Only repositories that the
+    /// principal may pull from are looked at, or a mount would tell what strangers have.
+    pub async fn mount(
+        &self,
+        digest: &Digest,
+        from: Option<RepositoryName>,
+    ) -> Result<Mounted, Error> {
+        let sources = match from {
+            Some(source) => vec![source],
+            None => self.registry.meta.list_blob_owners(digest, 32).await?,
+        };
+        for source in sources {
+            let Ok(pull) = self.registry.pull_from(self.grant.principal(), source) else {
+                continue;
+            };
+            if pull.blob(digest).await.is_err() {
+                continue;
+            }
+            let meta = &self.registry.meta;
+            if meta
+                .mount_blob(pull.repository(), self.repository(), digest, self.grant.actor())
+                .await?
+            {
+                return Ok(Mounted::Yes);
+            }
+        }
+        self.start_upload(digest.algorithm()).map(Mounted::No)
+    }
+
+    /// Bytes that a session has.
+    pub async fn upload_size(&self, id: &UploadId) -> Result<u64, Error> {
+        Ok(self.registry.sessions.hold(&self.grant, id).await?.session.size())
+    }
+
+    /// Appends a chunk to a session; returns the bytes that it has now.
+    pub async fn append<S, E>(&self, id: &UploadId, body: BodyPart<S>) -> Result<u64, Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
+        E: Into<BodyError> + Send + 'static,
+    {
+        let mut held = self.registry.sessions.hold(&self.grant, id).await?;
+        let (registry, id) = (self.registry.clone(), id.clone());
+        on_its_own(async move {
+            registry.append(&id, &mut held.session, body).await?;
+            Ok(held.session.size())
+        })
+        .await
+    }
+
+    /// Closes a session, perhaps with a last chunk: what it has becomes a blob of this repository.
+    ///
+    /// # Errors
+    /// A chunk that is out of order leaves the session as it was; a wrong digest ends it.
+    pub async fn finish<S, E>(
+        &self,
+        id: &UploadId,
+        body: BodyPart<S>,
+        digest: &Digest,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
+        E: Into<BodyError> + Send + 'static,
+    {
+        let mut held = self.registry.sessions.hold(&self.grant, id).await?;
+        let (registry, id, digest, grant) =
+            (self.registry.clone(), id.clone(), digest.clone(), self.grant.clone());
+        on_its_own(async move {
+            registry.append(&id, &mut held.session, body).await?;
+            if let Err(error) = registry.blobs.verify(&id, &held.session, &digest).await {
+                if matches!(error, blob::Error::DigestMismatch { .. }) {
+                    registry.end(&id, &mut held).await?;
+                }
+                return Err(error.into());
+            }
+            registry.commit(&id, &held.session, &digest, &grant, true).await?;
+            held.ended = true;
+            registry.sessions.forget(&id);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Stores a blob that comes in one request.
+    pub async fn put_blob<S, E>(&self, body: BodyPart<S>, digest: &Digest) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
+        E: Into<BodyError> + Send + 'static,
+    {
+        let (registry, digest, grant) = (self.registry.clone(), digest.clone(), self.grant.clone());
+        let append = Append { exactly: None, announced: body.length };
+        on_its_own(async move {
+            let id = UploadId::random();
+            let mut session = Session::new(digest.algorithm());
+            let received = registry.blobs.append(&id, &mut session, body.stream, append).await;
+            let received = match received {
+                Ok(()) => registry.blobs.verify(&id, &session, &digest).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = received {
+                registry.blobs.abandon(&id, &session).await?;
+                return Err(error.into());
+            }
+            // From here on a failure may have come after the row: what is left is for the sweep, which asks the database.
+            registry.commit(&id, &session, &digest, &grant, false).await
+        })
+        .await
+    }
+
+    /// Cancels a session; what it has is removed.
+    pub async fn cancel(&self, id: &UploadId) -> Result<(), Error> {
+        let mut held = self.registry.sessions.hold(&self.grant, id).await?;
+        let (registry, id) = (self.registry.clone(), id.clone());
+        on_its_own(async move { registry.end(&id, &mut held).await }).await
+    }
+}
+
+impl Registry {
+    async fn append<S, E>(
+        &self,
+        id: &UploadId,
+        session: &mut Session,
+        body: BodyPart<S>,
+    ) -> Result<(), Error>
+    where
+        S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
+        E: Into<BodyError>,
+    {
+        if let Some(range) = body.range {
+            if range.first != session.size() {
+                return Err(Error::ChunkOutOfOrder { upload: id.clone(), offset: session.size() });
+            }
+            if let Some(length) = body.length.filter(|length| *length != range.len()) {
+                return Err(Error::SizeInvalid { expected: range.len(), actual: length });
+            }
+        }
+        let append = Append { exactly: body.range.map(ContentRange::len), announced: body.length };
+        let before = session.size();
+        let result = self.blobs.append(id, session, body.stream, append).await;
+        if session.size() != before {
+            self.sessions.save(id, session);
+        }
+        Ok(result?)
+    }
+
+    /// Makes verified bytes a blob: bytes first, then the row that makes them visible; what the row does not need is
+    /// removed after it.
+    async fn commit(
+        &self,
+        id: &UploadId,
+        session: &Session,
+        digest: &Digest,
+        grant: &Grant,
+        has_row: bool,
+    ) -> Result<(), Error> {
+        let (location, broken) = match self.stored(digest).await? {
+            Stored::Whole(location) => (location, None),
+            Stored::Broken(location) => {
+                (self.blobs.finish(id, session, digest).await?, Some(location))
+            }
+            Stored::Not => (self.blobs.finish(id, session, digest).await?, None),
+        };
+        let blob =
+            StoredBlob { digest: digest.clone(), size: session.size(), location: location.clone() };
+        let upload = has_row.then(|| id.clone());
+        let unneeded =
+            self.meta.commit_blob(grant.repository(), blob, broken, upload, grant.actor()).await?;
+        if let Some(unneeded) = unneeded {
+            self.blobs.delete(&unneeded).await?;
+        }
+        self.blobs.settle(id, session, &location).await?;
+        Ok(())
+    }
+
+    async fn stored(&self, digest: &Digest) -> Result<Stored, Error> {
+        let Some(blob) = self.meta.find_blob_anywhere(digest).await? else {
+            return Ok(Stored::Not);
+        };
+        match self.blobs.load(&blob.location, blob.size).await {
+            Ok(_) => Ok(Stored::Whole(blob.location)),
+            Err(blob::Error::Missing(location)) => Ok(Stored::Broken(location)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn end(&self, id: &UploadId, held: &mut OwnedMutexGuard<Held>) -> Result<(), Error> {
+        held.ended = true;
+        self.sessions.forget(id);
+        self.meta.delete_upload(id).await?;
+        self.blobs.abandon(id, &held.session).await?;
+        Ok(())
+    }
+}
+
+/// What is known of a digest, whoever owns it.
+enum Stored {
+    /// The bytes are there: a second copy is not needed.
+    Whole(Location),
+    /// A row names bytes that are missing or damaged: this upload mends it (I2).
+    Broken(Location),
+    Not,
+}
+
+async fn on_its_own<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    tokio::spawn(work).await.map_err(|_| Error::Blob(blob::Error::Stopped))?
+}
