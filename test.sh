@@ -1,0 +1,157 @@
+#!/bin/bash
+# Runs every test of Berth and installs what they need. `./test.sh --help` tells more.
+set -euo pipefail
+
+usage() {
+    cat <<'HELP'
+Runs every test of Berth, and installs what is missing for them.
+
+Usage: ./test.sh [--fast | --clients [SUITE...]]
+
+  --fast                only `cargo test`: units and behaviour, no other programs
+  --clients [SUITE...]  only real clients (skopeo, podman, docker, ...), all of them or those named
+  --environment         print what a build uses, as assignments for a shell: CARGO, RUSTC, CARGO_TARGET_DIR
+  --help                print this
+
+Real clients need root, or sudo: they run in mount namespaces of their own and, for clients newer than
+this machine's, in a second Debian that is made once under ~/.cache/berth-forky.
+
+What is compiled is kept under ~/.cache/berth-target, by Cargo.lock and compiler, so that a fresh clone
+compiles Berth alone. Set CARGO_TARGET_DIR to have it elsewhere.
+HELP
+}
+
+HERE=$(cd "$(dirname "$0")" && pwd)
+
+# --- what a build uses --------------------------------------------------------------------------------
+
+set_toolchain() {
+    local assignments
+    assignments=$("$HERE/install.sh" --print-toolchain)
+    eval "$assignments"
+    export CARGO RUSTC
+    PATH=$(dirname "$CARGO"):$PATH # for the cargo that build scripts and tests call by name
+}
+
+# A folder for this Cargo.lock and compiler; the two used last are kept, and none grows without end.
+set_target_dir() {
+    [ -z "${CARGO_TARGET_DIR:-}" ] || { export CARGO_TARGET_DIR; return 0; }
+    local cache key kept=0 folder
+    cache=${XDG_CACHE_HOME:-$HOME/.cache}/berth-target
+    key=$({ cat "$HERE/Cargo.lock"; "$RUSTC" -vV; } | sha256sum | cut -c 1-16)
+    export CARGO_TARGET_DIR=$cache/$key
+    mkdir -p "$CARGO_TARGET_DIR"
+    touch "$CARGO_TARGET_DIR"
+    while read -r folder; do
+        kept=$((kept + 1))
+        [ $kept -le 2 ] || rm -rf "${cache:?}/$folder"
+    done < <(find "$cache" -mindepth 1 -maxdepth 1 -type d -printf '%T@ %f\n' | sort -rn | cut -d' ' -f2)
+    # Every clone leaves its own copy of Berth's objects, which cargo never removes.
+    if [ "$(du -sm "$CARGO_TARGET_DIR" | cut -f 1)" -gt 12000 ]; then
+        echo "emptying $CARGO_TARGET_DIR: it had grown over 12 GB" >&2
+        rm -rf "${CARGO_TARGET_DIR:?}"
+    fi
+}
+
+environment() {
+    set_toolchain
+    set_target_dir
+    # In CI a clone is built once: incremental state would only fill the disk.
+    [ -z "${CI:-}" ] || export CARGO_INCREMENTAL=0
+}
+
+# --- suites -------------------------------------------------------------------------------------------
+
+PASSED=0
+FAILED=0
+SUMMARY=()
+
+# add NAME PASSED FAILED
+add() {
+    PASSED=$((PASSED + $2))
+    FAILED=$((FAILED + $3))
+    SUMMARY+=("$1: $2 passed, $3 failed")
+}
+
+# sum_of FIELD FILE: over every `test result:` line of cargo.
+sum_of() {
+    sed -nE "s/^test result: .* ([0-9]+) $1;.*/\1/p" "$2" | awk '{sum += $1} END {print sum + 0}'
+}
+
+cargo_tests() {
+    local log passed failed code=0
+    log=$(mktemp)
+    echo "== cargo test"
+    (cd "$HERE" && "$CARGO" test --locked --workspace --no-fail-fast) 2>&1 | tee "$log" || code=$?
+    passed=$(sum_of passed "$log")
+    failed=$(sum_of failed "$log")
+    # It did not compile, or a test took the whole program down.
+    if [ $code -ne 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    if [ "$passed" = 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    add "cargo test" "$passed" "$failed"
+    rm -f "$log"
+}
+
+# The same profile as cargo's tests: the binary is there already.
+build_binary() {
+    (cd "$HERE" && "$CARGO" build --locked --bin berth)
+}
+
+client_suites() {
+    local log
+    if ! build_binary; then
+        add "real clients" 0 1
+        return 0
+    fi
+    log=$(mktemp)
+    BERTH=$CARGO_TARGET_DIR/debug/berth "$HERE/tests/clients/run" "$@" 2>&1 | tee "$log" || true
+    if ! tail -n 1 "$log" | grep -qE '^clients: [0-9]+ passed, [0-9]+ failed$'; then
+        echo 'FAIL real clients: the run did not finish' | tee -a "$log"
+    fi
+    add "real clients" "$(grep -c '^ok ' "$log")" "$(grep -c '^FAIL ' "$log")"
+    grep '^FAIL ' "$log" >"$FAILURES" || true
+    rm -f "$log"
+}
+
+finish() {
+    echo
+    if [ -s "$FAILURES" ]; then
+        echo "What failed with real clients:"
+        sed 's/^FAIL /  /' "$FAILURES"
+    fi
+    printf '%s\n' "${SUMMARY[@]}"
+    echo "$PASSED passed, $FAILED failed"
+    [ "$FAILED" = 0 ]
+}
+
+main() {
+    local what=all
+    case ${1:-} in
+        '') ;;
+        --fast) what=cargo ;;
+        --clients) what=clients ;;
+        --environment)
+            environment >&2
+            printf 'export %s=%q\n' CARGO "$CARGO" RUSTC "$RUSTC" CARGO_TARGET_DIR "$CARGO_TARGET_DIR" PATH "$PATH"
+            [ -z "${CI:-}" ] || echo 'export CARGO_INCREMENTAL=0'
+            return 0
+            ;;
+        -h | --help)
+            usage
+            return 0
+            ;;
+        *)
+            echo "error: there is no option '$1'; ./test.sh --help lists them" >&2
+            return 2
+            ;;
+    esac
+    [ $# -eq 0 ] || shift
+    FAILURES=$(mktemp)
+    trap 'rm -f "$FAILURES"' EXIT
+    environment
+    [ $what = clients ] || cargo_tests
+    [ $what = cargo ] || client_suites "$@"
+    finish
+}
+
+main "$@"
