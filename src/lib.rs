@@ -1,13 +1,18 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`oci`], [`config`], … `docs/ARCHITECTURE.md` is the map.
+//! [`clock`], [`secret`], [`oci`], [`config`], [`meta`], [`blob`], [`auth`], [`registry`], [`worker`],
+//! [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
+pub mod app;
 pub mod auth;
 pub mod blob;
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod meta;
 pub mod oci;
 pub mod registry;
 pub mod secret;
+pub mod worker;

@@ -27,7 +27,7 @@ use super::hasher::Hasher;
 use super::probe::{Probe, Step};
 use super::session::Session;
 use super::space::Space;
-use super::{Append, BodyError, Error, Location, blocking, io};
+use super::{Append, BodyError, Error, Leftover, Location, blocking, io};
 use crate::oci::{Algorithm, Digest, UploadId};
 
 /// Open files that are kept for the next reader.
@@ -161,13 +161,8 @@ impl LocalStore {
 
     /// Removes the blob's name of an upload whose end was interrupted, unless `is_blob` says that a row names it.
     fn unpublish(&self, id: &UploadId, is_blob: impl Fn(&Location) -> bool) -> Result<(), Error> {
-        let path = self.upload_path(id);
-        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-            let mut hasher = Hasher::new(algorithm);
-            File::open(&path)
-                .and_then(|mut file| hash_rest(&mut file, &mut hasher))
-                .map_err(io(&path))?;
-            let location = location(id, &hasher.digest());
+        for digest in digests(&self.upload_path(id))? {
+            let location = location(id, &digest);
             let name = self.path(&location);
             if name.exists() && !is_blob(&location) {
                 std::fs::remove_file(&name).map_err(io(&name))?;
@@ -297,18 +292,11 @@ impl LocalStore {
         blocking(move || std::fs::metadata(&path).map(drop).map_err(io(&path))).await
     }
 
-    /// Removes what a crash left of uploads that ended: files last written before `before` whose session `is_known` does
-    /// not know. `is_blob` says whether a row names a location.
-    pub(super) async fn sweep(
-        &self,
-        before: SystemTime,
-        is_known: impl Fn(&UploadId) -> bool + Send + 'static,
-        is_blob: impl Fn(&Location) -> bool + Send + 'static,
-    ) -> Result<u64, Error> {
-        let store = self.clone();
+    /// Upload files last written before `before`.
+    pub(super) async fn leftovers(&self, before: SystemTime) -> Result<Vec<Leftover>, Error> {
         let directory = self.root.join("uploads");
         blocking(move || {
-            let mut removed = 0;
+            let mut found = Vec::new();
             for entry in std::fs::read_dir(&directory).map_err(io(&directory))? {
                 let entry = entry.map_err(io(&directory))?;
                 let Some(id) =
@@ -316,20 +304,43 @@ impl LocalStore {
                 else {
                     continue;
                 };
-                let Ok(found) = entry.metadata() else { continue };
-                if found.modified().is_ok_and(|modified| modified >= before) || is_known(&id) {
+                let Ok(metadata) = entry.metadata() else { continue };
+                if metadata.modified().is_ok_and(|modified| modified >= before) {
                     continue;
                 }
-                if found.nlink() > 1 {
-                    store.unpublish(&id, &is_blob)?;
-                }
-                std::fs::remove_file(entry.path()).map_err(io(&entry.path()))?;
-                removed += 1;
+                let digests =
+                    if metadata.nlink() > 1 { digests(&entry.path())? } else { Vec::new() };
+                found.push(Leftover { id, digests });
             }
-            Ok(removed)
+            Ok(found)
         })
         .await
     }
+
+    /// Removes a leftover, and its name as a blob unless `is_named` says that a row has it.
+    pub(super) async fn remove_leftover(
+        &self,
+        leftover: &Leftover,
+        is_named: impl Fn(&Location) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        let (store, id, published) =
+            (self.clone(), leftover.id.clone(), !leftover.digests.is_empty());
+        blocking(move || if published { store.unpublish(&id, is_named) } else { Ok(()) }).await?;
+        self.remove_upload(&leftover.id).await
+    }
+}
+
+/// A file's digest under each algorithm.
+fn digests(path: &Path) -> Result<Vec<Digest>, Error> {
+    let mut found = Vec::new();
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+        let mut hasher = Hasher::new(algorithm);
+        File::open(path)
+            .and_then(|mut file| hash_rest(&mut file, &mut hasher))
+            .map_err(io(path))?;
+        found.push(hasher.digest());
+    }
+    Ok(found)
 }
 
 /// The name of a finished upload.

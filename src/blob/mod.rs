@@ -61,6 +61,15 @@ pub enum Content {
     Object(ObjectReader),
 }
 
+/// Files that may belong to no upload any more.
+#[derive(Clone, Debug)]
+pub struct Leftover {
+    /// The upload.
+    pub id: UploadId,
+    /// What it holds, if it was about to become a blob; a row may name it as one.
+    pub digests: Vec<Digest>,
+}
+
 /// What is to happen with one request's body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Append {
@@ -214,17 +223,24 @@ impl BlobStore {
         }
     }
 
-    /// Removes what a crash before `before` left of uploads; returns how many files. `is_known` knows the sessions,
-    /// `is_blob` the locations that rows name. A bucket has nothing of the kind: its parts are in the sessions' rows.
-    pub async fn sweep_uploads(
-        &self,
-        before: SystemTime,
-        is_known: impl Fn(&UploadId) -> bool + Send + 'static,
-        is_blob: impl Fn(&Location) -> bool + Send + 'static,
-    ) -> Result<u64, Error> {
+    /// What a crash before `before` may have left of uploads. A bucket has nothing of the kind: its parts are in the
+    /// sessions' rows.
+    pub async fn leftover_uploads(&self, before: SystemTime) -> Result<Vec<Leftover>, Error> {
         match &self.store {
-            Store::Local(local) => local.sweep(before, is_known, is_blob).await,
-            Store::Object(_) => Ok(0),
+            Store::Local(local) => local.leftovers(before).await,
+            Store::Object(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Removes a leftover that belongs to no session. `is_named` says whether a row names a location.
+    pub async fn remove_leftover(
+        &self,
+        leftover: &Leftover,
+        is_named: impl Fn(&Location) -> bool + Send + 'static,
+    ) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(local) => local.remove_leftover(leftover, is_named).await,
+            Store::Object(_) => Ok(()),
         }
     }
 }

@@ -1,0 +1,132 @@
+//! Opens everything in order, and closes it in reverse.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::{self, Auth};
+use crate::blob::{self, BlobStore, Probe};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::Metrics;
+use crate::meta::{self, Meta};
+use crate::registry::Registry;
+use crate::worker::Worker;
+
+/// A whole Berth, without its listener.
+#[derive(Debug)]
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// Rows.
+    pub meta: Meta,
+    /// Bytes.
+    pub blobs: BlobStore,
+    /// Who may do what.
+    pub auth: Auth,
+    /// Pulls and pushes.
+    pub registry: Registry,
+    /// Work that nobody waits for.
+    pub worker: Worker,
+    /// Figures.
+    pub metrics: Metrics,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+/// Why Berth does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The database cannot be used.
+    #[error(transparent)]
+    Meta(#[from] meta::Error),
+    /// The blob store cannot be used.
+    #[error("cannot use the blob store: {0}")]
+    Blob(#[from] blob::Error),
+    /// The signing keys cannot be used.
+    #[error(transparent)]
+    Auth(#[from] auth::Error),
+}
+
+impl App {
+    /// Opens the data directory that the configuration names, and makes it when it is missing.
+    pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        Self::open_with(config, clock, Probe::default()).await
+    }
+
+    /// As [`App::open`], with a hook in the blob store.
+    pub async fn open_with(
+        config: Config,
+        clock: Clock,
+        probe: Probe,
+    ) -> Result<Arc<Self>, OpenError> {
+        let (data, storage, meta_clock) =
+            (config.storage.data.clone(), config.storage.clone(), clock.clone());
+        let open = move || -> Result<_, OpenError> {
+            let meta = Meta::open(&data, meta_clock)?;
+            let blobs = BlobStore::open(&storage, probe)?;
+            Ok((meta, blobs))
+        };
+        let opened = tokio::task::spawn_blocking(open).await;
+        let (meta, blobs) =
+            opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        let auth = Auth::open(meta.clone(), clock.clone(), config.auth.clone()).await?;
+        let registry =
+            Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());
+        let worker = Worker {
+            meta: meta.clone(),
+            blobs: blobs.clone(),
+            registry: registry.clone(),
+            expire_after: config.uploads.expire_after.get(),
+        };
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let metrics = Metrics::default();
+        Ok(Arc::new(Self {
+            config,
+            clock,
+            meta,
+            blobs,
+            auth,
+            registry,
+            worker,
+            metrics,
+            stop,
+            tasks,
+        }))
+    }
+
+    /// Starts the work that goes on beside serving.
+    pub fn start_worker(&self) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "compared with times of files, which the machine's clock sets"
+        )]
+        let started = SystemTime::now();
+        self.tasks.spawn(self.worker.clone().run(started, self.stop.clone()));
+    }
+
+    /// Stops that work and waits for it.
+    pub async fn close(&self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Whether requests can be served: the database and the blob store answer.
+    pub async fn ready(&self) -> Result<(), OpenError> {
+        self.meta.ping().await?;
+        self.blobs.ping().await?;
+        Ok(())
+    }
+
+    /// Bytes of the database file.
+    pub async fn database_size(&self) -> Option<u64> {
+        let path: PathBuf = self.config.storage.data.join("berth.db");
+        tokio::fs::metadata(path).await.ok().map(|found| found.len())
+    }
+}

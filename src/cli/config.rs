@@ -1,0 +1,63 @@
+//! `berth config check|show`
+
+use std::io::Write as _;
+
+use clap::{Args, Subcommand};
+
+use super::settings::Settings;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say whether the settings can be used; every problem is named with its file, line and key
+    Check(Check),
+    /// Show every setting with its value and where it came from; secrets are masked
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    settings: Settings,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    #[command(flatten)]
+    settings: Settings,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl ConfigCommand {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        match self {
+            Self::Check(check) => {
+                check.settings.load(None)?;
+                writeln!(out, "the configuration is good")?;
+            }
+            Self::Show(show) => {
+                let rows = show.settings.load(None)?.show();
+                if show.json {
+                    let rows: Vec<_> = rows
+                        .iter()
+                        .map(|(key, value, source)| {
+                            serde_json::json!({ "key": key, "value": value.trim_matches('"'), "source": source.to_string() })
+                        })
+                        .collect();
+                    writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+                    return Ok(());
+                }
+                let width = |column: fn(&(String, String, crate::config::Source)) -> usize| {
+                    rows.iter().map(column).max().unwrap_or(0)
+                };
+                let (keys, values) = (width(|row| row.0.len()), width(|row| row.1.len()).min(40));
+                for (key, value, source) in &rows {
+                    writeln!(out, "{key:keys$} = {value:values$}  # {source}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}

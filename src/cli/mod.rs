@@ -1,0 +1,101 @@
+//! The command line. Results go to stdout, talk goes to stderr; 0 is success, 1 failure, 2 wrong usage or configuration.
+
+mod completions;
+mod config;
+mod key;
+mod serve;
+mod settings;
+mod telemetry;
+mod user;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::Problems;
+
+const AFTER_HELP: &str = "\
+Start a registry on this machine, then log in with the password that it prints:
+  berth serve
+  docker login 127.0.0.1:5000 -u admin
+
+Every setting can be given in berth.toml, in the environment (BERTH_SERVER_LISTEN for
+server.listen), or as a flag; `berth config show` tells what is in force and why.";
+
+#[derive(Debug, Parser)]
+#[command(
+    name = "berth",
+    version,
+    about = "A harbor in one berth: an OCI and Docker registry in one binary"
+)]
+#[command(after_help = AFTER_HELP, propagate_version = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the registry
+    Serve(serve::Serve),
+    /// Check or show the settings
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Manage users in the data directory, whether the registry runs or not
+    #[command(subcommand)]
+    User(user::UserCommand),
+    /// Manage the keys that sign registry tokens
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    /// Print a completion script for a shell
+    Completions(completions::Completions),
+}
+
+/// Runs the command that the arguments name.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(command) => command.run().await,
+            Command::Config(command) => command.run(),
+            Command::User(command) => command.run().await,
+            Command::Key(command) => command.run().await,
+            Command::Completions(command) => command.run(),
+        }
+    });
+    // What is still running on blocking threads must not hold the program up.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    // A reader that went away (`berth … | head`) is no failure of ours.
+    if error
+        .downcast_ref::<std::io::Error>()
+        .is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+    {
+        return ExitCode::SUCCESS;
+    }
+    let mut stderr = std::io::stderr().lock();
+    if let Some(problems) = error.downcast_ref::<Problems>() {
+        let _ = writeln!(stderr, "error: the configuration cannot be used\n{problems}");
+        return ExitCode::from(2);
+    }
+    let _ = writeln!(stderr, "error: {error:#}");
+    ExitCode::FAILURE
+}
+
+/// The arguments, for tests and completions.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}

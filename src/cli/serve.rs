@@ -1,0 +1,145 @@
+//! `berth serve`
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::settings::Settings;
+use super::telemetry;
+use crate::app::App;
+use crate::auth::{MIN_PASSWORD, hash_password};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::http::Server;
+use crate::meta::Role;
+use crate::secret::{Secret, random_text};
+
+/// The first administrator.
+const ADMINISTRATOR: &str = "admin";
+
+const AFTER_HELP: &str = "\
+On the first start an administrator is made and a random password printed, once.
+BERTH_ADMIN_PASSWORD chooses it instead, for scripts and containers.
+
+Examples:
+  berth serve                                   on 127.0.0.1:5000, data in ./berth-data
+  berth serve --listen 0.0.0.0:443 --config /etc/berth/berth.toml
+  BERTH_LOG_FILTER=debug berth serve --data /srv/berth";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    settings: Settings,
+    /// Address and port to listen on (`server.listen`); port 0 picks a free one
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<SocketAddr>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let config = self.settings.load(self.listen)?.config;
+        telemetry::start(&config.log)?;
+        raise_open_files();
+        let app = App::open(config, Clock::system()).await?;
+        let first_password = make_administrator(&app).await?;
+        let server = Server::bind(Arc::clone(&app)).await?;
+        greet(&app.config, server.address(), first_password.as_ref())?;
+
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(stop.clone()));
+        app.start_worker();
+        let cut = server.run(stop).await?;
+        app.close().await;
+        if cut > 0 {
+            tracing::warn!(connections = cut, "stopped while {cut} connections were still open");
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Makes the administrator of a registry that has no users yet; returns a password that nobody knows yet.
+async fn make_administrator(app: &App) -> anyhow::Result<Option<Secret<String>>> {
+    if !app.meta.list_users("", 1).await?.is_empty() {
+        return Ok(None);
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a secret that must not end up in the configuration"
+    )]
+    let chosen = std::env::var("BERTH_ADMIN_PASSWORD").ok();
+    if let Some(chosen) = &chosen
+        && chosen.chars().count() < MIN_PASSWORD
+    {
+        anyhow::bail!("BERTH_ADMIN_PASSWORD is shorter than {MIN_PASSWORD} characters");
+    }
+    let known = chosen.is_some();
+    let password = Secret::new(chosen.unwrap_or_else(|| random_text(15)));
+    let to_hash = password.clone();
+    let hash = tokio::task::spawn_blocking(move || hash_password(&to_hash)).await?;
+    app.meta.add_user(ADMINISTRATOR, hash, Role::Administrator).await?;
+    Ok((!known).then_some(password))
+}
+
+fn greet(
+    config: &Config,
+    address: SocketAddr,
+    password: Option<&Secret<String>>,
+) -> anyhow::Result<()> {
+    let scheme = if config.server.tls.certificate.is_some() { "https" } else { "http" };
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "Berth listens on {scheme}://{address}")?;
+    writeln!(out, "Its data is in {}", config.storage.data.display())?;
+    if let Some(password) = password {
+        writeln!(out, "\nMade the administrator; this password is shown only now:\n")?;
+        writeln!(out, "  user      {ADMINISTRATOR}\n  password  {}\n", password.expose())?;
+    }
+    let host = match &config.server.public_url {
+        Some(url) => url.split("://").nth(1).unwrap_or(url).to_owned(),
+        None => address.to_string(),
+    };
+    writeln!(out, "Log in with: docker login {host} -u {ADMINISTRATOR}")?;
+    out.flush()?;
+    if config.server.tls.certificate.is_none()
+        && !address.ip().is_loopback()
+        && config.server.public_url.is_none()
+    {
+        tracing::warn!(
+            "passwords travel in the clear: Berth listens on {address} without TLS; set server.tls, or server.public_url if a proxy adds it"
+        );
+    }
+    Ok(())
+}
+
+/// The first signal stops gently, the second at once.
+async fn stop_on_signal(stop: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
+    for round in 0.. {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        if round > 0 {
+            std::process::exit(130);
+        }
+        tracing::info!("stopping: running transfers may finish; signal again to stop at once");
+        stop.cancel();
+    }
+}
+
+/// Each connection and each blob that is read takes a file; the usual soft limit of 1,024 is soon reached.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    let _ = setrlimit(Resource::Nofile, limit);
+}

@@ -1,0 +1,53 @@
+//! Which settings a command works with: the file, the environment and its own flags.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use crate::config::{Loaded, Overlay};
+
+/// Looked for in this order when no file is named.
+const DEFAULT_FILES: [&str; 2] = ["berth.toml", "/etc/berth/berth.toml"];
+
+/// Flags that name settings.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Settings {
+    /// Configuration file [default: berth.toml or /etc/berth/berth.toml, if there is one]
+    #[arg(long, value_name = "FILE", env = "BERTH_CONFIG")]
+    config: Option<PathBuf>,
+    /// Data directory (`storage.data`)
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Loads and checks everything; `listen` is the flag of `berth serve`.
+    pub(super) fn load(&self, listen: Option<SocketAddr>) -> anyhow::Result<Loaded> {
+        let file = match &self.config {
+            Some(path) => Some(read(path)?),
+            None => match DEFAULT_FILES.iter().map(Path::new).find(|path| path.exists()) {
+                Some(path) => Some(read(path)?),
+                None => None,
+            },
+        };
+        let mut flags = Vec::new();
+        if let Some(data) = &self.data {
+            flags.push(("storage.data", "--data", data.to_string_lossy().into_owned()));
+        }
+        if let Some(listen) = listen {
+            flags.push(("server.listen", "--listen", listen.to_string()));
+        }
+        let environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Loaded::load(&Overlay { file, environment, flags })?)
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<(PathBuf, String)> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+    Ok((path.to_owned(), text))
+}

@@ -1,0 +1,114 @@
+//! One connection: HTTP/1.1 or HTTP/2, plain or TLS.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto::Builder;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::request::{self, Peer};
+use super::socket::{Socket, Windows};
+use crate::app::App;
+
+/// A body is received in pieces of at most this many bytes.
+const RECEIVE_BUFFER: usize = 128 << 10;
+
+/// A client must have said all of its TLS greeting after this long.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) app: Arc<App>,
+    pub(super) router: Router,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) stop: CancellationToken,
+}
+
+/// Serves a connection until it ends, or until Berth stops and its request is answered.
+pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr) {
+    let metrics = &shared.app.metrics;
+    metrics.connections.fetch_add(1, Ordering::Relaxed);
+    // Small answers must not wait for an acknowledgement of the one before.
+    let _ = stream.set_nodelay(true);
+    let idle_timeout = shared.app.config.server.idle_timeout.get();
+    let windows = Windows::default();
+    let socket = Socket::new(stream, windows.clone(), Arc::clone(&metrics.traffic), idle_timeout);
+    let mut peer = Peer { address, is_tls: shared.tls.is_some(), windows: None, idle_timeout };
+    match &shared.tls {
+        None => {
+            peer.windows = Some(windows);
+            speak(&shared, socket, peer).await;
+        }
+        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
+            Ok(Ok(stream)) => speak(&shared, stream, peer).await,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}")
+            }
+            Err(_) => {
+                tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long")
+            }
+        },
+    }
+    metrics.connections.fetch_sub(1, Ordering::Relaxed);
+}
+
+async fn speak<S>(shared: &Arc<Shared>, stream: S, peer: Peer)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut builder = Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        // Also the longest that a connection may rest between two requests.
+        .header_read_timeout(peer.idle_timeout)
+        .max_buf_size(RECEIVE_BUFFER)
+        .max_headers(64);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(peer.idle_timeout / 2)
+        .keep_alive_timeout(peer.idle_timeout / 2)
+        .initial_stream_window_size(1 << 20)
+        .initial_connection_window_size(2 << 20)
+        .max_concurrent_streams(128)
+        .max_header_list_size(32 << 10);
+    let service = hyper::service::service_fn(|request: http::Request<Incoming>| {
+        let (shared, mut peer) = (Arc::clone(shared), peer.clone());
+        // In HTTP/2 the bytes of one stream are framed among those of others: files are read there.
+        if request.version() == http::Version::HTTP_2 {
+            peer.windows = None;
+        }
+        async move {
+            let app = &shared.app;
+            let public_url = app.config.server.public_url.as_deref();
+            let request = request.map(Body::new);
+            Ok::<_, Infallible>(
+                request::answer(shared.router.clone(), &app.metrics, public_url, &peer, request)
+                    .await,
+            )
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shared.stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
+        tracing::debug!(%error, "a connection ended: {error}");
+    }
+}

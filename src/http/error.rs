@@ -1,0 +1,259 @@
+//! Every failure becomes a status, a code and a body here, and nowhere else.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use http::header::{self, HeaderName, HeaderValue};
+use http::{Method, StatusCode, Uri};
+
+use crate::auth::{self, Need, Refusal};
+use crate::meta;
+use crate::oci::{ErrorCode, UploadId};
+use crate::registry;
+
+/// A failure on its way to the client.
+#[derive(Debug)]
+pub struct Error {
+    status: StatusCode,
+    /// One of the specification's codes; server failures use `UNKNOWN` and `UNAVAILABLE`, as distribution does.
+    code: &'static str,
+    message: String,
+    challenge: Option<Challenge>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the log; never for the client.
+    cause: Option<String>,
+}
+
+/// What a 401 says of how to get in. It travels beside the response to where the host is known that the client used.
+#[derive(Clone, Debug)]
+pub(super) struct Challenge {
+    scope: Option<String>,
+    error: Option<&'static str>,
+}
+
+/// Why a request failed inside; it travels beside the response to where the log line is written.
+#[derive(Clone, Debug)]
+pub(super) struct Cause(pub(super) String);
+
+impl Challenge {
+    /// The value of `WWW-Authenticate` (RFC 6750 §3; distribution, token specification).
+    pub(super) fn header(&self, realm: &str, service: &str) -> String {
+        let mut text = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
+        for (name, value) in [("scope", self.scope.as_deref()), ("error", self.error)] {
+            if let Some(value) = value {
+                text.push_str(&format!(",{name}=\"{value}\""));
+            }
+        }
+        text
+    }
+}
+
+impl Error {
+    /// A client's mistake.
+    pub(super) fn client(status: StatusCode, code: ErrorCode, message: impl ToString) -> Self {
+        Self {
+            status,
+            code: code.as_str(),
+            message: message.to_string(),
+            challenge: None,
+            headers: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// Our own failure: the client learns that it happened, the log why.
+    pub(super) fn internal(cause: impl ToString) -> Self {
+        Self {
+            status: StatusCode::INTERNAL_SERVER_ERROR,
+            code: "UNKNOWN",
+            message: "something went wrong inside the registry; its log says what, under this request's id".into(),
+            challenge: None,
+            headers: Vec::new(),
+            cause: Some(cause.to_string()),
+        }
+    }
+
+    pub(super) fn unavailable(message: &str, cause: impl ToString) -> Self {
+        Self {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            code: "UNAVAILABLE",
+            message: message.into(),
+            ..Self::internal(cause)
+        }
+        .with_retry_after(Duration::from_secs(1))
+    }
+
+    pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.push((name, value));
+        }
+        self
+    }
+
+    fn with_retry_after(self, after: Duration) -> Self {
+        self.with_header(header::RETRY_AFTER, &after.as_secs().max(1).to_string())
+    }
+
+    /// Adds what to ask a token for. What a refused request needs is known from its path even when the credentials were
+    /// wrong.
+    pub(super) fn for_need(mut self, need: &Need) -> Self {
+        if let Some(challenge) = &mut self.challenge
+            && challenge.scope.is_none()
+        {
+            challenge.scope = need.scope().map(|scope| scope.to_string());
+        }
+        self
+    }
+
+    fn unauthorized(
+        message: impl ToString,
+        scope: Option<String>,
+        error: Option<&'static str>,
+    ) -> Self {
+        Self {
+            challenge: Some(Challenge { scope, error }),
+            ..Self::client(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let scope = |need: &Need| need.scope().map(|scope| scope.to_string());
+        match &refusal {
+            Refusal::Unauthenticated(need) => Self::unauthorized(&refusal, scope(need), None),
+            Refusal::InsufficientScope(need) => {
+                Self::unauthorized(&refusal, scope(need), Some("insufficient_scope"))
+            }
+            Refusal::Denied { .. } => {
+                Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &refusal)
+            }
+        }
+    }
+}
+
+impl From<auth::Error> for Error {
+    fn from(error: auth::Error) -> Self {
+        use auth::Error as E;
+        match error {
+            E::Credentials => Self::unauthorized(&error, None, None),
+            E::Token => Self::unauthorized(&error, None, Some("invalid_token")),
+            E::Throttled(wait) => {
+                Self::client(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, &error)
+                    .with_retry_after(wait)
+            }
+            E::Refused(refusal) => refusal.into(),
+            E::Meta(cause) => cause.into(),
+            E::Signing(_) => Self::internal(error),
+        }
+    }
+}
+
+impl From<meta::Error> for Error {
+    fn from(error: meta::Error) -> Self {
+        match error {
+            meta::Error::Full => full(&error),
+            meta::Error::Busy | meta::Error::Closed => {
+                Self::unavailable("the registry is busy; try again", error)
+            }
+            other => Self::internal(other),
+        }
+    }
+}
+
+/// 507, with `DENIED`: the code that clients print with the message, and do not take for a missing blob.
+fn full(message: &dyn std::fmt::Display) -> Error {
+    tracing::error!("a request was refused: {message}");
+    Error::client(StatusCode::INSUFFICIENT_STORAGE, ErrorCode::Denied, message)
+}
+
+impl From<registry::Error> for Error {
+    fn from(error: registry::Error) -> Self {
+        use registry::Error as E;
+        let client = |status, code| Self::client(status, code, &error);
+        match &error {
+            E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
+            E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+            E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
+            E::UploadUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
+            E::UploadBusy => client(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid)
+                .with_retry_after(Duration::from_secs(5)),
+            E::ChunkOutOfOrder { upload, offset } => {
+                let known = client(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid);
+                known.with_header(header::RANGE, &upload_range(*offset)).with_upload(upload)
+            }
+            E::SizeInvalid { .. } => client(StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
+            E::DigestInvalid { .. } => client(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid),
+            E::Interrupted(_) => client(StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid),
+            E::ManifestInvalid(_) => client(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid),
+            E::ManifestTooLarge => {
+                client(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::ManifestInvalid)
+            }
+            E::ManifestBlobUnknown(_) => {
+                client(StatusCode::BAD_REQUEST, ErrorCode::ManifestBlobUnknown)
+            }
+            E::PreconditionFailed { .. } => {
+                client(StatusCode::PRECONDITION_FAILED, ErrorCode::Denied)
+            }
+            E::InUse { .. } => client(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Denied),
+            E::Full(_) => full(&error),
+            E::Refused(_) | E::Meta(_) | E::Blob(_) => match error {
+                E::Refused(refusal) => refusal.into(),
+                E::Meta(cause) => cause.into(),
+                other => Self::internal(other),
+            },
+        }
+    }
+}
+
+impl Error {
+    fn with_upload(self, upload: &UploadId) -> Self {
+        self.with_header(HeaderName::from_static("docker-upload-uuid"), upload.as_str())
+    }
+}
+
+/// How far an upload has come, as `Range` says it: the last byte, so that nothing and one byte look alike
+/// (distribution-spec, Pushing a blob in chunks).
+pub(super) fn upload_range(size: u64) -> String {
+    format!("0-{}", size.saturating_sub(1))
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let body = serde_json::json!({
+            "errors": [{ "code": self.code, "message": self.message, "detail": null }]
+        });
+        let mut response = Response::new(Body::from(body.to_string()));
+        *response.status_mut() = self.status;
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        if let Some(challenge) = self.challenge {
+            response.extensions_mut().insert(challenge);
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
+    }
+}
+
+/// 404 for a path that is none of ours.
+pub(super) async fn no_such_page(uri: Uri) -> Error {
+    let message = format!("there is nothing at {}; the registry API begins at /v2/", shown(&uri));
+    Error::client(StatusCode::NOT_FOUND, ErrorCode::Unsupported, message)
+}
+
+/// 405; axum adds `Allow`.
+pub(super) async fn no_such_method(method: Method, uri: Uri) -> Error {
+    let message = format!("{method} is not supported at {}", shown(&uri));
+    Error::client(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
+}
+
+fn shown(uri: &Uri) -> String {
+    uri.path().chars().take(200).collect()
+}

@@ -1,0 +1,37 @@
+//! The outside: routes, parsing, answers. No decisions: those are made in `auth` and `registry`.
+
+mod api;
+mod body;
+mod connection;
+mod error;
+mod extract;
+mod fold_name;
+mod metrics;
+mod ops;
+mod request;
+mod server;
+mod socket;
+mod tls;
+mod v2;
+
+use std::sync::Arc;
+
+use axum::Router;
+
+pub use error::Error;
+pub use metrics::Metrics;
+pub use server::{Server, StartError};
+
+use crate::app::App;
+
+/// Everything that Berth answers to. Names of repositories have been folded into one segment before
+/// (see [`fold_name`]).
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .merge(v2::routes())
+        .nest("/api/v1", api::routes())
+        .merge(ops::routes())
+        .fallback(error::no_such_page)
+        .method_not_allowed_fallback(error::no_such_method)
+        .with_state(app)
+}

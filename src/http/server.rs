@@ -1,0 +1,104 @@
+//! Listening, and stopping without cutting transfers off.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{self, Shared};
+use super::tls::{Certificate, TlsError};
+use crate::app::App;
+
+/// Why the server does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// A server that listens, and is not serving yet.
+#[derive(Debug)]
+pub struct Server {
+    app: Arc<App>,
+    listener: TcpListener,
+    certificate: Option<Arc<Certificate>>,
+}
+
+impl Server {
+    /// Loads the certificate and listens.
+    pub async fn bind(app: Arc<App>) -> Result<Self, StartError> {
+        let config = &app.config.server;
+        let certificate = match (&config.tls.certificate, &config.tls.key) {
+            (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
+            _ => None,
+        };
+        let address = config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| StartError::Listen { address, source })?;
+        Ok(Self { app, listener, certificate })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Panics
+    /// If the socket has no address, which a bound one has.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a bound socket has an address")
+    }
+
+    /// Serves until `stop` is cancelled; then takes no more connections, lets running requests end for
+    /// `server.shutdown_grace`, and returns how many it had to cut off.
+    pub async fn run(self, stop: CancellationToken) -> Result<usize, StartError> {
+        let tls = match &self.certificate {
+            Some(certificate) => Some(TlsAcceptor::from(Arc::new(certificate.server_config()?))),
+            None => None,
+        };
+        let shared = Arc::new(Shared {
+            router: super::router(Arc::clone(&self.app)),
+            app: Arc::clone(&self.app),
+            tls,
+            stop: stop.clone(),
+        });
+        let watch = self.certificate.map(|certificate| tokio::spawn(certificate.watch()));
+        let connections = TaskTracker::new();
+        loop {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                () = stop.cancelled() => break,
+            };
+            match accepted {
+                Ok((stream, address)) => {
+                    connections.spawn(connection::serve(Arc::clone(&shared), stream, address));
+                }
+                Err(error) => {
+                    // Usually too many open files: those that are served now will end.
+                    tracing::error!(%error, "cannot accept a connection: {error}");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+        drop(self.listener);
+        if let Some(watch) = watch {
+            watch.abort();
+        }
+        connections.close();
+        let grace = self.app.config.server.shutdown_grace.get();
+        let finished = tokio::time::timeout(grace, connections.wait()).await;
+        Ok(if finished.is_ok() { 0 } else { connections.len() })
+    }
+}

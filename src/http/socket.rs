@@ -1,0 +1,234 @@
+//! A plain socket that hands parts of files to the kernel.
+//!
+//! Hyper writes what a body gives it. For a large blob the body gives memory that is *mapped* from the file and never
+//! touched; when such memory comes by here, the bytes behind it are sent with `sendfile(2)` instead, so that they are not
+//! copied through this process. Anything else, and anything that is not recognised, is written as it is: the mapping
+//! holds the same bytes, so a window that is missed costs time and nothing else.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use memmap2::{Mmap, MmapOptions};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+
+use super::metrics::Traffic;
+
+/// One call hands at most this many bytes to the kernel, so that one connection does not keep a thread.
+const LARGEST_SEND: usize = 1 << 20;
+
+/// Parts of files that are on their way through one connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Windows(Arc<Registry>);
+
+#[derive(Debug, Default)]
+struct Registry {
+    open: AtomicUsize,
+    windows: Mutex<VecDeque<Window>>,
+}
+
+#[derive(Clone, Debug)]
+struct Window {
+    start: usize,
+    len: usize,
+    offset: u64,
+    file: Arc<File>,
+}
+
+/// Mapped memory that takes its window with it when it goes, so that no later memory at the same address is mistaken
+/// for it.
+struct Mapped {
+    map: Mmap,
+    windows: Windows,
+}
+
+impl AsRef<[u8]> for Mapped {
+    fn as_ref(&self) -> &[u8] {
+        &self.map
+    }
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        let start = self.map.as_ptr() as usize;
+        self.windows.lock().retain(|window| window.start != start);
+        self.windows.0.open.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Windows {
+    /// Memory that stands for a part of a file.
+    #[expect(unsafe_code, reason = "mapping a file: see the comment inside")]
+    pub(super) fn open(&self, file: &Arc<File>, offset: u64, len: u64) -> io::Result<Bytes> {
+        let len = usize::try_from(len).map_err(io::Error::other)?;
+        // SAFETY: the memory would change, or vanish, if the file were written to or cut. A blob's file never is: it is
+        // complete before it has the name by which it was opened, and is only ever removed as a whole, which leaves an
+        // open file as it is.
+        let map = unsafe { MmapOptions::new().offset(offset).len(len).map(&**file)? };
+        let window = Window { start: map.as_ptr() as usize, len, offset, file: Arc::clone(file) };
+        self.lock().push_back(window);
+        self.0.open.fetch_add(1, Ordering::Release);
+        Ok(Bytes::from_owner(Mapped { map, windows: self.clone() }))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Window>> {
+        self.0.windows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The file and the offset that `memory` stands for.
+    fn find(&self, memory: &[u8]) -> Option<(Arc<File>, u64)> {
+        if self.0.open.load(Ordering::Acquire) == 0 {
+            return None;
+        }
+        let start = memory.as_ptr() as usize;
+        let windows = self.lock();
+        let window = windows.iter().find(|window| {
+            start >= window.start && start + memory.len() <= window.start + window.len
+        })?;
+        Some((Arc::clone(&window.file), window.offset + (start - window.start) as u64))
+    }
+}
+
+/// A socket that knows windows, counts bytes, and gives up on a reader that takes nothing for too long.
+#[derive(Debug)]
+pub(super) struct Socket {
+    stream: TcpStream,
+    windows: Windows,
+    traffic: Arc<Traffic>,
+    idle_timeout: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Socket {
+    pub(super) fn new(
+        stream: TcpStream,
+        windows: Windows,
+        traffic: Arc<Traffic>,
+        idle_timeout: Duration,
+    ) -> Self {
+        Self { stream, windows, traffic, idle_timeout, stalled: None }
+    }
+
+    fn poll_send_file(
+        &self,
+        context: &mut Context<'_>,
+        file: &File,
+        offset: u64,
+        len: usize,
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.stream.poll_write_ready(context))?;
+            let send = || {
+                let mut offset = offset;
+                let sent = rustix::fs::sendfile(
+                    &self.stream,
+                    file,
+                    Some(&mut offset),
+                    len.min(LARGEST_SEND),
+                )?;
+                if sent == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(sent) }
+            };
+            match self.stream.try_io(Interest::WRITABLE, send) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result),
+            }
+        }
+    }
+
+    /// Counts what was written, and how long nothing could be.
+    fn watch(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        match written {
+            Poll::Ready(result) => {
+                self.stalled = None;
+                if let Ok(bytes) = &result {
+                    self.traffic.sent(*bytes);
+                }
+                Poll::Ready(result)
+            }
+            Poll::Pending => {
+                let limit = self.idle_timeout;
+                let stalled = self.stalled.get_or_insert_with(|| {
+                    Box::pin(tokio::time::sleep_until(Instant::now() + limit))
+                });
+                ready!(stalled.as_mut().poll(context));
+                Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client takes nothing",
+                )))
+            }
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buf));
+        self.traffic.received(buf.filled().len() - before);
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = match self.windows.find(buf) {
+            Some((file, offset)) => self.poll_send_file(context, &file, offset, buf.len()),
+            None => Pin::new(&mut self.stream).poll_write(context, buf),
+        };
+        self.watch(context, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        // What comes before a window is written first, by itself.
+        let window = bufs.iter().enumerate().find_map(|(index, buf)| {
+            let found = (!buf.is_empty()).then(|| self.windows.find(buf))?;
+            found.map(|found| (index, found))
+        });
+        let written = match window {
+            Some((index, (file, offset))) if bufs[..index].iter().all(|buf| buf.is_empty()) => {
+                self.poll_send_file(context, &file, offset, bufs[index].len())
+            }
+            Some((index, _)) => {
+                Pin::new(&mut self.stream).poll_write_vectored(context, &bufs[..index])
+            }
+            None => Pin::new(&mut self.stream).poll_write_vectored(context, bufs),
+        };
+        self.watch(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
