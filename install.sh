@@ -157,7 +157,7 @@ install_rust() {
         refresh_apt
         if packages=$(packaged_rust); then
             # shellcheck disable=SC2086 # two names
-            install_packages $packages
+            install_packages $packages ca-certificates
         elif [ -n "$(apt-cache policy rustup 2>/dev/null | awk '/Candidate:/ && $2 != "(none)" {print $2}')" ]; then
             install_packages rustup ca-certificates
             run rustup toolchain install stable --profile minimal >&2 ||
@@ -167,6 +167,7 @@ install_rust() {
             return 0
         fi
     fi
+    [ "$DRY_RUN" = no ] || say "would install Rust $WANTED or newer: the package cargo or cargo-web, or else with rustup"
     [ "$DRY_RUN" = yes ] || find_cargo || die "Berth needs Rust $WANTED or newer, and this machine has no package of it" \
         "install it as https://rustup.rs tells (no root needed), then run this again"
     CARGO=${CARGO:-cargo} RUSTC=${RUSTC:-rustc}
