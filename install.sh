@@ -239,10 +239,8 @@ make_administrator() {
         say "would make the user admin, with a random password shown once"
         return 0
     fi
-    password=$(head -c 18 /dev/urandom | base64 | tr '+/' '-_')
-    printf '%s' "$password" |
-        as_root runuser -u berth -- "$PREFIX/bin/berth" user add admin --role administrator --password-stdin --data /var/lib/berth >&2
-    say "The administrator is 'admin', the password '$password'. It is shown only this once."
+    say "The administrator is \`admin\`. The password, shown only this once:"
+    as_root runuser -u berth -- "$PREFIX/bin/berth" user add admin --role administrator --generate --data /var/lib/berth >&2
 }
 
 # --- what was asked for -----------------------------------------------------------------------------

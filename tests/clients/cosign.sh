@@ -86,7 +86,11 @@ copies() {
 roles() {
     check "login as a reader" login rob "$ROB_PASSWORD"
     check "a reader verifies" verify --new-bundle-format=false "$REGISTRY/team/app:v1"
-    refused "a reader signs" 'DENIED|UNAUTHORIZED|forbidden' sign --new-bundle-format=false "$REGISTRY/team/app@$IMAGE"
+    # With a text of its own: a signature that is there already is not pushed again.
+    refused "a reader signs" 'DENIED|UNAUTHORIZED|forbidden' \
+        sign --new-bundle-format=false --annotations by=rob "$REGISTRY/team/app@$IMAGE"
+    refused "a reader signs, as a referrer" 'DENIED|UNAUTHORIZED|forbidden' \
+        sign --new-bundle-format=true --annotations by=rob "$REGISTRY/team/app@$IMAGE"
 }
 
 main

@@ -109,7 +109,7 @@ roles() {
     check "$STORE: login as a reader" login rob "$ROB_PASSWORD"
     check "$STORE: a reader pulls" docker pull "$REGISTRY/$STORE/app:v1"
     check "$STORE: tag it anew" docker tag "$REGISTRY/$STORE/app:v1" "$REGISTRY/$STORE/readers:v1"
-    refused "$STORE: a reader pushes" 'denied|unauthorized|forbidden|insufficient|authorization failed' \
+    refused "$STORE: a reader pushes" 'denied|unauthorized|forbidden|needs a writer' \
         docker push "$REGISTRY/$STORE/readers:v1"
     check "$STORE: logout" docker logout "$REGISTRY"
     refused "$STORE: a pull after logout" 'unauthorized|denied|no basic auth|authentication required|authorization failed' \

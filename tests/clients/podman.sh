@@ -72,7 +72,8 @@ build_and_list() {
     done
     check "push the list with its images" \
         podman manifest push --tls-verify=false --all "$REGISTRY/team/list:v1" "docker://$REGISTRY/team/list:v1"
-    check "inspect it in the registry" podman manifest inspect --tls-verify=false "$REGISTRY/team/list:v1"
+    # Older versions cannot be told that this registry has no TLS.
+    [ "$PLACE" = host ] || check "inspect it in the registry" podman manifest inspect --tls-verify=false "$REGISTRY/team/list:v1"
     same "two images" 2 "$(api GET /v2/team/list/manifests/v1 | jq '.manifests | length')"
     check "push with zstd" \
         podman push --tls-verify=false --compression-format zstd "$REGISTRY/team/built:v1" "$REGISTRY/team/zstd:v1"
