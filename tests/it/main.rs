@@ -1,0 +1,19 @@
+//! The integration tests, in one binary: each further one would link everything again.
+//!
+//! Most of them talk HTTP to a whole Berth in this process, with a real database and real files in a temporary
+//! directory ([`support::TestApp`]); those about crashes and the command line run the real program
+//! ([`support::Process`]).
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(dead_code, reason = "the words of `support` are there for every test, also the next one")]
+
+mod access;
+mod cli;
+mod crash;
+mod faults;
+mod limits;
+mod model;
+mod smoke;
+mod support;
+mod tls;
+mod v2;

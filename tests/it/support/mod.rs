@@ -1,0 +1,30 @@
+//! A whole Berth to test, and words to talk to it.
+
+mod answer;
+mod app;
+mod client;
+mod image;
+mod process;
+
+pub(crate) use answer::Answer;
+pub(crate) use app::TestApp;
+pub(crate) use client::Client;
+pub(crate) use image::{Blob, Image};
+pub(crate) use process::Process;
+
+use std::time::{Duration, Instant};
+
+/// The password of every user that tests make.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
+/// Asks again until `ready` gives something, for at most ten seconds: never a fixed sleep.
+pub(crate) async fn eventually<T>(what: &str, mut ready: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        if let Some(value) = ready().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "{what} did not happen within ten seconds");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

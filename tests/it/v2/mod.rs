@@ -1,0 +1,1 @@
+//! The distribution API on the wire, one file per resource.
