@@ -36,7 +36,7 @@ impl Throttle {
         let Some(failures) = self.failures.get(&group(from)) else { return Ok(()) };
         let age = self.clock.now().since(failures.first);
         if failures.count >= self.limit && age < self.window {
-            Err(Error::Throttled(self.window - age))
+            Err(Error::Throttled(self.window.saturating_sub(age)))
         } else {
             Ok(())
         }

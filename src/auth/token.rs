@@ -20,7 +20,7 @@ use crate::secret::{Secret, random_text};
 pub const SERVICE: &str = "berth";
 
 /// Clocks of machines that trust these tokens may differ by this much.
-const SKEW: Duration = Duration::from_secs(60);
+const SKEW: Duration = Duration::from_mins(1);
 
 /// Keys are read again after this long, so that a rotation by another process is seen.
 const KEYS_FOR: Duration = Duration::from_secs(10);

@@ -42,10 +42,13 @@ const SYNC_STRIDE: u64 = 32 << 20;
 /// How often a long upload looks at the free space.
 const SPACE_STRIDE: u64 = 16 << 20;
 
+/// When a file was opened, its size, and itself.
+type OpenFiles = quick_cache::sync::Cache<Location, (Instant, u64, Arc<File>)>;
+
 #[derive(Clone, Debug)]
 pub(super) struct LocalStore {
     root: Arc<PathBuf>,
-    open: Arc<quick_cache::sync::Cache<Location, (Instant, u64, Arc<File>)>>,
+    open: Arc<OpenFiles>,
     probe: Probe,
 }
 
@@ -280,7 +283,7 @@ impl LocalStore {
         .await;
         match &file {
             Ok(file) => {
-                self.open.insert(location.clone(), (Instant::now(), size, Arc::clone(file)))
+                self.open.insert(location.clone(), (Instant::now(), size, Arc::clone(file)));
             }
             Err(_) => drop(self.open.remove(location)),
         }

@@ -109,9 +109,9 @@ impl ObjectStore {
                 batched = 0;
                 self.at(Step::Write, &key)?;
                 let written = bytes.clone();
-                let (hashed, _) =
+                let (advanced, ()) =
                     tokio::try_join!(hash(hasher, bytes), write_all(&mut writer, written))?;
-                hasher = hashed;
+                hasher = advanced;
             }
             if last {
                 break;

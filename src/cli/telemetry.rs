@@ -15,7 +15,7 @@ pub(super) fn start(log: &Log) -> anyhow::Result<()> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match (log.format, terminal) {
         (LogFormat::Json, _) | (LogFormat::Auto, false) => {
-            builder.json().flatten_event(true).init()
+            builder.json().flatten_event(true).init();
         }
         (LogFormat::Text, _) | (LogFormat::Auto, true) => {
             let colour = terminal && std::env::var_os("NO_COLOR").is_none();

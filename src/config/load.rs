@@ -230,7 +230,7 @@ fn read_file(path: &Path, text: &str, settings: &mut Vec<Setting>, problems: &mu
                 )) {
                     Ok(value) => settings.push(Setting { key, value, source }),
                     Err(error) => {
-                        problems.push(Problem { source, key, what: error.message().to_owned() })
+                        problems.push(Problem { source, key, what: error.message().to_owned() });
                     }
                 },
             }

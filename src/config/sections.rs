@@ -271,6 +271,7 @@ mod optional {
     use serde::de::DeserializeOwned;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+    #[expect(clippy::ref_option, reason = "serde gives the field")]
     pub(super) fn serialize<T: Serialize, S: Serializer>(
         value: &Option<T>,
         to: S,

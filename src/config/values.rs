@@ -50,7 +50,7 @@ impl fmt::Display for HumanDuration {
         let (unit, size) = DURATION_UNITS
             .into_iter()
             .rev()
-            .find(|(_, size)| millis >= *size && millis % size == 0)
+            .find(|(_, size)| millis >= *size && millis.is_multiple_of(*size))
             .unwrap_or(("s", 1_000));
         write!(f, "{}{unit}", millis / size)
     }
@@ -122,7 +122,7 @@ impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let binary = SIZE_UNITS[5..].iter().rev();
         if let Some((unit, size)) =
-            binary.clone().find(|(_, size)| self.0 >= *size && self.0 % size == 0)
+            binary.clone().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
         {
             return write!(f, "{}{unit}", self.0 / size);
         }

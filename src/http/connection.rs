@@ -52,10 +52,10 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
         Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
             Ok(Ok(stream)) => speak(&shared, stream, peer).await,
             Ok(Err(error)) => {
-                tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}")
+                tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
             }
             Err(_) => {
-                tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long")
+                tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long");
             }
         },
     }

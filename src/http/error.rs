@@ -1,5 +1,6 @@
 //! Every failure becomes a status, a code and a body here, and nowhere else.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -42,7 +43,7 @@ impl Challenge {
         let mut text = format!("Bearer realm=\"{realm}\",service=\"{service}\"");
         for (name, value) in [("scope", self.scope.as_deref()), ("error", self.error)] {
             if let Some(value) = value {
-                text.push_str(&format!(",{name}=\"{value}\""));
+                let _ = write!(text, ",{name}=\"{value}\"");
             }
         }
         text

@@ -32,7 +32,7 @@ pub enum TlsError {
 /// The certificate that is in use.
 #[derive(Debug)]
 pub(super) struct Certificate {
-    certificate: PathBuf,
+    chain: PathBuf,
     key: PathBuf,
     current: RwLock<Arc<CertifiedKey>>,
     seen: RwLock<Stamp>,
@@ -46,7 +46,7 @@ impl Certificate {
         let seen = stamp(certificate, key);
         let current = read(certificate, key)?;
         Ok(Arc::new(Self {
-            certificate: certificate.to_owned(),
+            chain: certificate.to_owned(),
             key: key.to_owned(),
             current: RwLock::new(Arc::new(current)),
             seen: RwLock::new(seen),
@@ -74,14 +74,14 @@ impl Certificate {
     }
 
     fn reload(&self) {
-        let now = stamp(&self.certificate, &self.key);
+        let now = stamp(&self.chain, &self.key);
         if now == *self.seen.read().unwrap_or_else(PoisonError::into_inner) {
             return;
         }
-        match read(&self.certificate, &self.key) {
+        match read(&self.chain, &self.key) {
             Ok(new) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-                tracing::info!("loaded the new certificate from {}", self.certificate.display());
+                tracing::info!("loaded the new certificate from {}", self.chain.display());
             }
             Err(error) => {
                 tracing::error!(%error, "kept the old certificate, as the new one cannot be used: {error}");

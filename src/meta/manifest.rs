@@ -277,7 +277,7 @@ fn references(manifest: &Manifest) -> Vec<(&Digest, &'static str)> {
             found.extend(layers.iter().map(|layer| (&layer.digest, "layer")));
         }
         Content::Index { manifests } => {
-            found.extend(manifests.iter().map(|child| (&child.digest, "manifest")))
+            found.extend(manifests.iter().map(|child| (&child.digest, "manifest")));
         }
     }
     found.extend(manifest.subject().map(|subject| (&subject.digest, "subject")));

@@ -77,6 +77,8 @@ pub struct Digest {
     text: Box<str>,
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// Text that is no digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -110,7 +112,6 @@ impl Digest {
     #[must_use]
     pub fn from_hash(algorithm: Algorithm, hash: &[u8]) -> Self {
         assert_eq!(hash.len() * 2, algorithm.hex_len(), "a hash has its algorithm's length");
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = String::with_capacity(7 + hash.len() * 2);
         text.push_str(algorithm.as_str());
         text.push(':');

@@ -18,7 +18,7 @@ use crate::oci::{Algorithm, RepositoryName, UploadId};
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Sessions that rest for this long are forgotten here, and read from the database when they are wanted.
-const RESTING: Duration = Duration::from_secs(600);
+const RESTING: Duration = Duration::from_mins(10);
 
 /// All upload sessions.
 #[derive(Debug)]

@@ -12,7 +12,7 @@ use crate::meta::{self, Meta};
 use crate::registry::{self, Registry};
 
 /// How often abandoned uploads are looked for.
-const PURGE_EVERY: Duration = Duration::from_secs(60);
+const PURGE_EVERY: Duration = Duration::from_mins(1);
 
 /// What the worker works with.
 #[derive(Clone, Debug)]
@@ -47,7 +47,10 @@ impl Worker {
         match self.sweep(started).await {
             Ok(0) => {}
             Ok(removed) => {
-                tracing::info!(removed, "removed {removed} files that interrupted uploads had left")
+                tracing::info!(
+                    removed,
+                    "removed {removed} files that interrupted uploads had left"
+                );
             }
             Err(error) => tracing::error!(%error, "could not sweep interrupted uploads: {error}"),
         }
