@@ -11,8 +11,8 @@ use crate::auth::{self, Auth};
 use crate::blob::{self, BlobStore, Probe};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::http::Metrics;
 use crate::meta::{self, Meta};
+use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::worker::Worker;
 

@@ -1,7 +1,7 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`oci`], [`config`], [`meta`], [`blob`], [`auth`], [`registry`], [`worker`],
+//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`auth`], [`registry`], [`worker`],
 //! [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
@@ -12,6 +12,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod meta;
+pub mod metrics;
 pub mod oci;
 pub mod registry;
 pub mod secret;

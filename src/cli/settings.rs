@@ -20,6 +20,9 @@ pub(super) struct Settings {
     /// Data directory (`storage.data`)
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Any setting, such as `--set uploads.expire_after=2d`; may be repeated
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
 }
 
 impl Settings {
@@ -34,10 +37,16 @@ impl Settings {
         };
         let mut flags = Vec::new();
         if let Some(data) = &self.data {
-            flags.push(("storage.data", "--data", data.to_string_lossy().into_owned()));
+            flags.push(("storage.data".to_owned(), "--data", data.to_string_lossy().into_owned()));
+        }
+        for setting in &self.set {
+            let (key, value) = setting
+                .split_once('=')
+                .with_context(|| format!("--set {setting}: write it as KEY=VALUE"))?;
+            flags.push((key.to_owned(), "--set", value.to_owned()));
         }
         if let Some(listen) = listen {
-            flags.push(("server.listen", "--listen", listen.to_string()));
+            flags.push(("server.listen".to_owned(), "--listen", listen.to_string()));
         }
         let environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))

@@ -88,7 +88,7 @@ pub struct Overlay {
     /// The environment, whole; only `BERTH_*` is looked at.
     pub environment: Vec<(String, String)>,
     /// Flags: the key that it sets, the flag's name, and its value.
-    pub flags: Vec<(&'static str, &'static str, String)>,
+    pub flags: Vec<(String, &'static str, String)>,
 }
 
 /// A checked configuration that knows where each value came from.
@@ -119,7 +119,11 @@ impl Loaded {
         read_environment(&defaults, &overlay.environment, &mut settings, &mut problems);
         for (key, flag, text) in &overlay.flags {
             let source = Source::Flag((*flag).to_owned());
-            read_text(&defaults, key, text, source, &mut settings, &mut problems);
+            if matches!(kind(key), Kind::Value) {
+                read_text(&defaults, key, text, source, &mut settings, &mut problems);
+            } else {
+                problems.push(Problem { source, what: unknown(key), key: key.clone() });
+            }
         }
 
         let mut values = defaults.clone();
@@ -422,7 +426,7 @@ mod tests {
                 ("BERTH_SERVER_LISTEN".into(), "127.0.0.1:2".into()),
                 ("PATH".into(), "/".into()),
             ],
-            flags: vec![("storage.data", "--data", "/srv".into())],
+            flags: vec![("storage.data".into(), "--data", "/srv".into())],
         };
         let loaded = Loaded::load(&overlay).unwrap();
         assert_eq!(loaded.config.server.listen.port(), 2);

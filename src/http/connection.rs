@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::Router;
@@ -37,12 +36,12 @@ pub(super) struct Shared {
 /// Serves a connection until it ends, or until Berth stops and its request is answered.
 pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: SocketAddr) {
     let metrics = &shared.app.metrics;
-    metrics.connections.fetch_add(1, Ordering::Relaxed);
+    let _counted = metrics.connection();
     // Small answers must not wait for an acknowledgement of the one before.
     let _ = stream.set_nodelay(true);
     let idle_timeout = shared.app.config.server.idle_timeout.get();
     let windows = Windows::default();
-    let socket = Socket::new(stream, windows.clone(), Arc::clone(&metrics.traffic), idle_timeout);
+    let socket = Socket::new(stream, windows.clone(), metrics.traffic(), idle_timeout);
     let mut peer = Peer { address, is_tls: shared.tls.is_some(), windows: None, idle_timeout };
     match &shared.tls {
         None => {
@@ -59,7 +58,6 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
             }
         },
     }
-    metrics.connections.fetch_sub(1, Ordering::Relaxed);
 }
 
 async fn speak<S>(shared: &Arc<Shared>, stream: S, peer: Peer)

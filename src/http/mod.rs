@@ -6,7 +6,6 @@ mod connection;
 mod error;
 mod extract;
 mod fold_name;
-mod metrics;
 mod ops;
 mod request;
 mod server;
@@ -19,7 +18,6 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use error::Error;
-pub use metrics::Metrics;
 pub use server::{Server, StartError};
 
 use crate::app::App;

@@ -1,6 +1,7 @@
 //! `/healthz`, `/readyz`, `/metrics`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::State;
@@ -11,6 +12,7 @@ use http::header;
 use super::Error;
 use crate::app::App;
 use crate::auth::{Need, Principal};
+use crate::metrics::Figure;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -40,7 +42,52 @@ async fn metrics(
     if !app.config.metrics.public {
         principal?.decide(&Need::Login)?;
     }
-    let text = app.metrics.render(&app).await.map_err(Error::internal)?;
+    let text = app.metrics.render(&figures(&app).await).map_err(Error::internal)?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, content_type)], text).into_response())
+}
+
+/// What is read when somebody looks.
+async fn figures(app: &App) -> Vec<Figure> {
+    let relaxed = |value: &AtomicU64| value.load(Ordering::Relaxed);
+    let stats = app.meta.stats();
+    let mut figures = vec![
+        Figure::Counter("database_changes", "Transactions committed", relaxed(&stats.changes)),
+        Figure::Counter(
+            "database_commits",
+            "Commits; one carries several transactions",
+            relaxed(&stats.commits),
+        ),
+        Figure::Counter(
+            "database_commit_microseconds",
+            "Time spent in commits",
+            relaxed(&stats.commit_micros),
+        ),
+        Figure::Gauge(
+            "uploads_receiving",
+            "Uploads that receive bytes now",
+            app.blobs.active_uploads() as u64,
+        ),
+        Figure::Gauge(
+            "uploads_open",
+            "Upload sessions in memory",
+            app.registry.sessions().count() as u64,
+        ),
+    ];
+    if let Ok(disk) = app.blobs.space().free() {
+        figures.push(Figure::Gauge(
+            "storage_free_bytes",
+            "Free space of the data directory's disk",
+            disk.free,
+        ));
+        figures.push(Figure::Gauge(
+            "storage_reserve_bytes",
+            "Free space that pushes leave alone",
+            disk.reserve,
+        ));
+    }
+    if let Some(bytes) = app.database_size().await {
+        figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));
+    }
+    figures
 }

@@ -13,9 +13,9 @@ use tower::ServiceExt as _;
 
 use super::error::{Cause, Challenge};
 use super::fold_name::{self, Kind};
-use super::metrics::Metrics;
 use super::socket::Windows;
 use crate::auth::SERVICE;
+use crate::metrics::Metrics;
 use crate::secret::random_text;
 
 /// What is known of the connection that a request came by.
@@ -78,7 +78,7 @@ pub(super) async fn answer(
         response.headers_mut().insert(REQUEST_ID, id);
     }
     let elapsed = start.elapsed();
-    metrics.request(&method, kind, response.status(), elapsed);
+    metrics.request(known(&method), kind.as_str(), response.status().as_u16(), elapsed);
     log(&info, peer, &method, &path, &mut response, elapsed);
     response
 }
@@ -114,6 +114,19 @@ fn log(
         },
         "{method} {} {status}", uri.path()
     );
+}
+
+/// Methods outside the API share a label: clients may send any.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "other",
+    }
 }
 
 /// The client's own id if it is short and plain, else a new one.

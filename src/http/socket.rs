@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::metrics::Traffic;
+use crate::metrics::Traffic;
 
 /// One call hands at most this many bytes to the kernel, so that one connection does not keep a thread.
 const LARGEST_SEND: usize = 1 << 20;

@@ -1,0 +1,163 @@
+//! Figures for Prometheus: what is counted as it happens, and what is asked for when somebody looks.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::{ConstCounter, Counter};
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Seconds; from a cached manifest to the end of a large blob's head.
+const BUCKETS: [f64; 12] =
+    [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RequestLabels {
+    method: &'static str,
+    route: &'static str,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RouteLabels {
+    method: &'static str,
+    route: &'static str,
+}
+
+/// Bytes that came in and went out, of all connections.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    received: AtomicU64,
+    sent: AtomicU64,
+}
+
+impl Traffic {
+    /// Counts bytes from clients.
+    pub fn received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Counts bytes to clients.
+    pub fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+/// Everything that is counted as it happens.
+#[derive(Debug)]
+pub struct Metrics {
+    requests: Family<RequestLabels, Counter>,
+    latency: Family<RouteLabels, Histogram>,
+    traffic: Arc<Traffic>,
+    connections: AtomicU64,
+}
+
+/// A figure that is read when somebody looks; names are without the prefix `berth_`.
+#[derive(Clone, Copy, Debug)]
+pub enum Figure {
+    /// One that only rises; `_total` is added to its name.
+    Counter(&'static str, &'static str, u64),
+    /// One that rises and falls.
+    Gauge(&'static str, &'static str, u64),
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            requests: Family::default(),
+            latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
+            traffic: Arc::default(),
+            connections: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts an answered request. `method` and `route` are of a bounded set, whatever clients send; `elapsed` is the
+    /// time to the head of the answer.
+    pub fn request(
+        &self,
+        method: &'static str,
+        route: &'static str,
+        status: u16,
+        elapsed: Duration,
+    ) {
+        let status = match status / 100 {
+            1 => "1xx",
+            2 => "2xx",
+            3 => "3xx",
+            4 => "4xx",
+            _ => "5xx",
+        };
+        self.requests.get_or_create(&RequestLabels { method, route, status }).inc();
+        self.latency.get_or_create(&RouteLabels { method, route }).observe(elapsed.as_secs_f64());
+    }
+
+    /// Where connections count their bytes.
+    #[must_use]
+    pub fn traffic(&self) -> Arc<Traffic> {
+        Arc::clone(&self.traffic)
+    }
+
+    /// Counts a connection for as long as the answer lives.
+    pub fn connection(&self) -> impl Drop + '_ {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        Open(&self.connections)
+    }
+
+    /// All figures in the text format, with those of `more`.
+    pub fn render(&self, more: &[Figure]) -> Result<String, fmt::Error> {
+        let mut registry = Registry::with_prefix("berth");
+        registry.register("http_requests", "Requests answered", self.requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time to the head of the answer",
+            self.latency.clone(),
+        );
+        let relaxed = |value: &AtomicU64| value.load(Ordering::Relaxed);
+        let own = [
+            Figure::Counter(
+                "http_received_bytes",
+                "Bytes received on all connections",
+                relaxed(&self.traffic.received),
+            ),
+            Figure::Counter(
+                "http_sent_bytes",
+                "Bytes sent on all connections",
+                relaxed(&self.traffic.sent),
+            ),
+            Figure::Gauge("http_connections", "Open connections", relaxed(&self.connections)),
+        ];
+        for figure in own.iter().chain(more) {
+            match *figure {
+                Figure::Counter(name, help, value) => {
+                    registry.register(name, help, ConstCounter::new(value));
+                }
+                Figure::Gauge(name, help, value) => {
+                    registry.register(
+                        name,
+                        help,
+                        ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)),
+                    );
+                }
+            }
+        }
+        let mut text = String::new();
+        encode(&mut text, &registry)?;
+        Ok(text)
+    }
+}
+
+struct Open<'a>(&'a AtomicU64);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
