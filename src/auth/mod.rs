@@ -91,6 +91,9 @@ impl Auth {
             }
             Credentials::Bearer(token) => {
                 let verified = self.tokens.verify(token).await?;
+                if verified.subject() == Principal::ANONYMOUS {
+                    return Ok(Principal::anonymous());
+                }
                 let user = self.meta.find_user(verified.subject()).await?.ok_or(Error::Token)?;
                 Ok(Principal::user(&user, Some(verified.scopes())))
             }

@@ -6,6 +6,7 @@ use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
+use super::Principal;
 use crate::secret::{Secret, random_text};
 
 /// The shortest password that is taken, in characters.
@@ -36,7 +37,7 @@ pub fn hash_password(password: &Secret<String>) -> Secret<String> {
 #[must_use]
 pub fn is_user_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(allowed)
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed) && text != Principal::ANONYMOUS
 }
 
 #[derive(Debug)]
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn user_names_have_no_colon() {
         assert!(is_user_name("ann.b_c@example-1"));
-        for bad in ["", "a:b", "a b", "ä", &"x".repeat(65)] {
+        for bad in ["", "anonymous", "a:b", "a b", "ä", &"x".repeat(65)] {
             assert!(!is_user_name(bad), "{bad}");
         }
     }

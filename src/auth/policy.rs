@@ -134,6 +134,9 @@ impl CatalogGrant {
 }
 
 impl Principal {
+    /// What is written down for nobody; no user can be called so.
+    pub const ANONYMOUS: &str = "anonymous";
+
     /// Nobody in particular.
     #[must_use]
     pub const fn anonymous() -> Self {
@@ -149,7 +152,7 @@ impl Principal {
     /// The name to write down; `anonymous` for nobody.
     #[must_use]
     pub fn actor(&self) -> &str {
-        self.name.as_deref().unwrap_or("anonymous")
+        self.name.as_deref().unwrap_or(Self::ANONYMOUS)
     }
 
     /// Whether nobody is logged in.

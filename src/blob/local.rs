@@ -192,18 +192,27 @@ impl LocalStore {
         .await
     }
 
-    pub(super) async fn finish(&self, id: &UploadId, digest: &Digest) -> Result<Location, Error> {
+    pub(super) async fn finish(
+        &self,
+        id: &UploadId,
+        size: u64,
+        digest: &Digest,
+    ) -> Result<Location, Error> {
         let (from, probe) = (self.upload_path(id), self.probe.clone());
         let location = location(id, digest);
-        let (to, root) = (self.path(&location), Arc::clone(&self.root));
+        let (to, root, missing) = (self.path(&location), Arc::clone(&self.root), location.clone());
         blocking(move || {
-            // An upload of nothing has no file yet.
-            let file = OpenOptions::new()
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(&from)
-                .map_err(io(&from))?;
+            // An upload of nothing has no file yet; any other one that lacks its bytes must not become a blob.
+            let mut options = OpenOptions::new();
+            let file = match options.write(true).create(size == 0).truncate(false).open(&from) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    return Err(Error::Missing(missing));
+                }
+                file => file.map_err(io(&from))?,
+            };
+            if file.metadata().map_err(io(&from))?.len() != size {
+                return Err(Error::Missing(missing));
+            }
             let shard = to.parent().unwrap_or(&root);
             probe.at(Step::Publish).map_err(io(&to))?;
             match std::fs::hard_link(&from, &to) {

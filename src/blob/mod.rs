@@ -170,7 +170,7 @@ impl BlobStore {
         digest: &Digest,
     ) -> Result<Location, Error> {
         match &self.store {
-            Store::Local(local) => local.finish(id, digest).await,
+            Store::Local(local) => local.finish(id, session.size, digest).await,
             Store::Object(object) => object.finish(id, session, digest).await,
         }
     }

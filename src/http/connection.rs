@@ -71,7 +71,7 @@ where
         // Also the longest that a connection may rest between two requests.
         .header_read_timeout(peer.idle_timeout)
         .max_buf_size(RECEIVE_BUFFER)
-        .max_headers(64);
+        .max_headers(100);
     builder
         .http2()
         .timer(TokioTimer::new())

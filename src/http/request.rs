@@ -66,7 +66,11 @@ pub(super) async fn answer(
     let mut response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
 
     if let Some(challenge) = response.extensions_mut().remove::<Challenge>() {
-        let value = challenge.header(&realm, SERVICE);
+        // Tokens are had for a password; the same goes for pages that Prometheus and people ask for.
+        let value = match kind {
+            Kind::Token | Kind::Other => format!("Basic realm=\"{SERVICE}\""),
+            _ => challenge.header(&realm, SERVICE),
+        };
         if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }

@@ -222,7 +222,8 @@ impl Writer {
     fn notice_foreign_changes(&mut self) {
         let version = self
             .connection
-            .query_row("PRAGMA data_version", (), |row| row.get(0))
+            .prepare_cached("PRAGMA data_version")
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)))
             .unwrap_or(self.foreign);
         if version != self.foreign {
             self.foreign = version;

@@ -8,7 +8,7 @@ use tokio::sync::OwnedMutexGuard;
 
 use super::Error;
 use crate::auth::Grant;
-use crate::blob::{BlobStore, Session};
+use crate::blob::{self, BlobStore, Session};
 use crate::clock::{Clock, Timestamp};
 use crate::meta::{Meta, UploadRow};
 use crate::oci::{Algorithm, RepositoryName, UploadId};
@@ -142,23 +142,25 @@ impl Sessions {
         let stale = self.meta.list_stale_uploads(self.clock.now() - expire_after, 500).await?;
         let mut purged = 0;
         for row in stale {
-            // One that is writing at this very moment is not stale, however old its row is.
             let live = self.lock().get(&row.id).cloned();
-            let held = match &live {
-                Some(live) => match Arc::clone(&live.state).try_lock_owned() {
-                    Ok(held) => Some(held),
-                    Err(_) => continue,
+            let live = match live {
+                Some(live) => live,
+                None => match self.take_up(&row.id).await {
+                    Ok(Some(live)) => live,
+                    Ok(None) => continue,
+                    Err(Error::Blob(blob::Error::Session(what))) => {
+                        tracing::error!(upload.id = %row.id, "dropped an upload that cannot be read: {what}");
+                        self.meta.delete_upload(&row.id).await?;
+                        continue;
+                    }
+                    Err(error) => return Err(error),
                 },
-                None => None,
             };
-            let mut session =
-                Session::restore(&row.state).unwrap_or_else(|_| Session::new(Algorithm::Sha256));
-            self.blobs.resume(&row.id, &mut session).await?;
-            self.blobs.abandon(&row.id, &session).await?;
+            // One that is writing at this very moment is not stale, however old its row is.
+            let Ok(mut held) = Arc::clone(&live.state).try_lock_owned() else { continue };
+            held.ended = true;
+            self.blobs.abandon(&row.id, &held.session).await?;
             self.meta.delete_upload(&row.id).await?;
-            if let Some(mut held) = held {
-                held.ended = true;
-            }
             self.forget(&row.id);
             tracing::info!(upload.id = %row.id, repo.name = %row.repository, "dropped an abandoned upload to {}", row.repository);
             purged += 1;
