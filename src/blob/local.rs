@@ -12,6 +12,7 @@
 //! A finished upload has both names until its row is committed. What a crash leaves is therefore found among the
 //! uploads, without looking through the blobs.
 
+use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -177,13 +178,14 @@ impl LocalStore {
     pub(super) async fn rehash(
         &self,
         id: &UploadId,
+        size: u64,
         algorithm: Algorithm,
     ) -> Result<Digest, Error> {
         let path = self.upload_path(id);
         blocking(move || {
             let mut hasher = Hasher::new(algorithm);
             match File::open(&path) {
-                Ok(mut file) => hash_rest(&mut file, &mut hasher).map_err(io(&path))?,
+                Ok(file) => hash_rest(&mut file.take(size), &mut hasher).map_err(io(&path))?,
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(io(&path)(error)),
             }
@@ -210,8 +212,11 @@ impl LocalStore {
                 }
                 file => file.map_err(io(&from))?,
             };
-            if file.metadata().map_err(io(&from))?.len() != size {
-                return Err(Error::Missing(missing));
+            match file.metadata().map_err(io(&from))?.len().cmp(&size) {
+                Ordering::Less => return Err(Error::Missing(missing)),
+                Ordering::Equal => {}
+                // A request that failed has left bytes that do not count.
+                Ordering::Greater => file.set_len(size).map_err(io(&from))?,
             }
             let shard = to.parent().unwrap_or(&root);
             probe.at(Step::Publish).map_err(io(&to))?;
@@ -453,7 +458,7 @@ impl Part {
     }
 }
 
-fn hash_rest(file: &mut File, hasher: &mut Hasher) -> std::io::Result<()> {
+fn hash_rest(file: &mut impl Read, hasher: &mut Hasher) -> std::io::Result<()> {
     let mut buffer = vec![0; 256 << 10];
     loop {
         match file.read(&mut buffer)? {

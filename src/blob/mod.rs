@@ -151,7 +151,7 @@ impl BlobStore {
             session.hasher.digest()
         } else {
             match &self.store {
-                Store::Local(local) => local.rehash(id, digest.algorithm()).await?,
+                Store::Local(local) => local.rehash(id, session.size, digest.algorithm()).await?,
                 Store::Object(object) => object.rehash(session, digest.algorithm()).await?,
             }
         };
