@@ -47,7 +47,8 @@ images() {
     same "the blobs came back byte for byte" "$(blobs_of "$WORK/image")" "$(blobs_of "$WORK/image-back")"
     check "pull as a tarball" crane pull "$REGISTRY/team/app:v1" "$WORK/image.tar"
     check "push the tarball" crane push "$WORK/image.tar" "$REGISTRY/team/app:tarball"
-    check "export the filesystem" sh -c "tar -tf - | grep -q etc/berth-fixture" < <(crane export "$REGISTRY/team/app:v1" -)
+    check "export the filesystem" crane export "$REGISTRY/team/app:v1" "$WORK/filesystem.tar"
+    check "its file is in there" tar -xOf "$WORK/filesystem.tar" etc/berth-fixture
     refused "a tag that is not there" 'MANIFEST_UNKNOWN|not found|404' crane digest "$REGISTRY/team/app:none"
     check "tag" crane tag "$REGISTRY/team/app:v1" v2
     same "the tag's digest" "$IMAGE" "$(served_digest team/app v2)"

@@ -47,7 +47,7 @@ dockerfile_check() {
     said=$(host buildah --root "$WORK/store" --runroot "$WORK/run" --storage-driver vfs build --pull-never \
         --isolation chroot --file "$EXAMPLES/deploy/Dockerfile" "$HERE/../.." 2>&1)
     printf '%s\n' "$said"
-    printf '%s' "$said" | grep -q 'rust:1' && ! printf '%s' "$said" | grep -qiE 'parse|unknown instruction|syntax'
+    grep -q 'rust:1' <<<"$said" && ! grep -qiE 'parse|unknown instruction|syntax' <<<"$said"
 }
 
 manifests() {

@@ -86,7 +86,7 @@ refused() {
     code=$?
     if [ $code -eq 0 ]; then
         failed "$name (it succeeded: $*)"
-    elif ! printf '%s' "$OUT" | grep -qiE -- "$pattern"; then
+    elif ! grep -qiE -- "$pattern" <<<"$OUT"; then
         failed "$name (no '$pattern' in the message)"
     else
         passed "$name"
@@ -110,7 +110,7 @@ same() {
 
 # has NAME PATTERN: the last command's output has a line like it.
 has() {
-    if printf '%s\n' "$OUT" | grep -qE -- "$2"; then
+    if grep -qE -- "$2" <<<"$OUT"; then
         passed "$1"
     else
         failed "$1 (no line like '$2')"
