@@ -113,18 +113,23 @@ impl Auth {
             return user.ok_or(Error::Credentials);
         }
         self.throttle.check(from)?;
-        let good = self.passwords.verify(name, password, hash).await;
-        match user.filter(|_| good) {
-            Some(user) => Ok(user),
-            None => {
-                self.throttle.failed(from);
-                Err(Error::Credentials)
-            }
-        }
+        let turn = self.passwords.turn().await;
+        // Others may have failed while this one waited.
+        self.throttle.check(from)?;
+        let throttle = Arc::clone(&self.throttle);
+        let failed = move || throttle.failed(from);
+        let good = self.passwords.verify(turn, name, password, hash, failed).await;
+        user.filter(|_| good).ok_or(Error::Credentials)
     }
 
     /// A registry token for `principal` with those of the wanted scopes that it may have. Asking for more is no error.
+    ///
+    /// # Errors
+    /// [`Error::Token`] for a principal that came with a token itself: five minutes must not become for ever.
     pub async fn issue(&self, principal: &Principal, wanted: &[Scope]) -> Result<Issued, Error> {
+        if principal.is_by_token() {
+            return Err(Error::Token);
+        }
         let granted = principal.intersect(wanted);
         self.tokens.issue(principal.actor(), granted).await
     }
@@ -135,6 +140,9 @@ impl Auth {
         principal: &Principal,
         client: &str,
     ) -> Result<Secret<String>, Error> {
+        if principal.is_by_token() {
+            return Err(Error::Token);
+        }
         let user = self.meta.find_user(principal.actor()).await?.ok_or(Error::Credentials)?;
         let token = random_text(32);
         let row = RefreshToken {

@@ -1,10 +1,12 @@
 //! Passwords: argon2id, off the executor's threads, a few at a time.
 
+use std::sync::{Arc, OnceLock};
+
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Principal;
 use crate::secret::{Secret, random_text};
@@ -40,11 +42,13 @@ pub fn is_user_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(allowed) && text != Principal::ANONYMOUS
 }
 
+/// The right to use a core and 19 MiB.
+#[derive(Debug)]
+pub(super) struct Turn(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
+
 #[derive(Debug)]
 pub(super) struct Passwords {
-    permits: Semaphore,
-    /// Verified for an unknown user, so that the answer takes as long as for a known one.
-    nobody: Secret<String>,
+    places: Arc<Semaphore>,
     /// Keyed hash of name and password → the stored hash that it matched.
     good: quick_cache::sync::Cache<[u8; 32], Secret<String>>,
     key: String,
@@ -53,8 +57,7 @@ pub(super) struct Passwords {
 impl Passwords {
     pub(super) fn new() -> Self {
         Self {
-            permits: Semaphore::new(AT_ONCE),
-            nobody: hash_password(&Secret::new(random_text(16))),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
             good: quick_cache::sync::Cache::new(REMEMBERED),
             key: random_text(32),
         }
@@ -81,28 +84,48 @@ impl Passwords {
         })
     }
 
+    /// Waits for one of the few places.
+    pub(super) async fn turn(&self) -> Turn {
+        let places = Arc::clone(&self.places);
+        Turn(places.acquire_owned().await.expect("the places are never closed"))
+    }
+
+    /// Compares a password with the stored hash, or with nobody's. `failed` is called for a wrong one, even if the
+    /// client is gone by then: hanging up must not be a way to guess for free.
     pub(super) async fn verify(
         &self,
+        turn: Turn,
         name: &str,
         password: &Secret<String>,
         hash: Option<&Secret<String>>,
+        failed: impl FnOnce() + Send + 'static,
     ) -> bool {
-        let Ok(_permit) = self.permits.acquire().await else { return false };
-        let (password_copy, stored) = (password.clone(), hash.unwrap_or(&self.nobody).clone());
+        let (candidate, stored) = (password.clone(), hash.cloned());
         let verify = move || {
-            PasswordHash::new(stored.expose()).is_ok_and(|hash| {
-                argon2().verify_password(password_copy.expose().as_bytes(), &hash).is_ok()
-            })
-        };
-        let matches = tokio::task::spawn_blocking(verify).await.unwrap_or(false);
-        match hash {
-            Some(hash) if matches => {
-                self.good.insert(self.fingerprint(name, password), hash.clone());
-                true
+            let _turn = turn;
+            let known = stored.is_some();
+            let stored = stored.unwrap_or_else(|| nobody().clone());
+            let matches = PasswordHash::new(stored.expose()).is_ok_and(|hash| {
+                argon2().verify_password(candidate.expose().as_bytes(), &hash).is_ok()
+            });
+            if !(matches && known) {
+                failed();
             }
-            _ => false,
+            matches && known
+        };
+        let good = tokio::task::spawn_blocking(verify).await.unwrap_or(false);
+        if let Some(hash) = hash.filter(|_| good) {
+            self.good.insert(self.fingerprint(name, password), hash.clone());
         }
+        good
     }
+}
+
+/// A hash that is verified for unknown users, so that the answer takes as long as for known ones. Made when it is first
+/// needed: it takes memory and time that a start need not.
+fn nobody() -> &'static Secret<String> {
+    static NOBODY: OnceLock<Secret<String>> = OnceLock::new();
+    NOBODY.get_or_init(|| hash_password(&Secret::new(random_text(16))))
 }
 
 #[cfg(test)]
@@ -112,19 +135,22 @@ mod tests {
     #[tokio::test]
     async fn only_the_password_that_was_hashed_verifies() {
         let passwords = Passwords::new();
+        let verify = async |password: &Secret<String>, hash| {
+            passwords.verify(passwords.turn().await, "ann", password, hash, || {}).await
+        };
         let good = Secret::new("correct horse".to_owned());
         let hash = hash_password(&good);
         assert!(hash.expose().starts_with("$argon2id$"));
         assert!(!passwords.is_known_good("ann", &good, Some(&hash)));
-        assert!(passwords.verify("ann", &good, Some(&hash)).await);
+        assert!(verify(&good, Some(&hash)).await);
         assert!(passwords.is_known_good("ann", &good, Some(&hash)));
         assert!(
             !passwords.is_known_good("ann", &good, Some(&hash_password(&good))),
             "the stored hash has changed"
         );
         assert!(!passwords.is_known_good("bob", &good, Some(&hash)));
-        assert!(!passwords.verify("ann", &Secret::new("wrong".into()), Some(&hash)).await);
-        assert!(!passwords.verify("ann", &good, None).await, "nobody has no password");
+        assert!(!verify(&Secret::new("wrong".into()), Some(&hash)).await);
+        assert!(!verify(&good, None).await, "nobody has no password");
     }
 
     #[test]

@@ -155,6 +155,12 @@ impl Principal {
         self.name.as_deref().unwrap_or(Self::ANONYMOUS)
     }
 
+    /// Whether they came with a token, which must not be a way to another token.
+    #[must_use]
+    pub const fn is_by_token(&self) -> bool {
+        self.scopes.is_some()
+    }
+
     /// Whether nobody is logged in.
     #[must_use]
     pub const fn is_anonymous(&self) -> bool {
@@ -215,13 +221,16 @@ impl Principal {
         for scope in wanted {
             let actions: BTreeSet<Action> = match scope.kind.as_str() {
                 // A name that no repository can have is granted nothing.
-                "repository" if scope.name.parse::<RepositoryName>().is_ok() => {
-                    expand(&scope.actions)
+                "repository" => match scope.name.parse::<RepositoryName>() {
+                    Ok(name) => expand(&scope.actions)
                         .into_iter()
-                        .filter(|action| self.role.is_some() && self.role_allows(*action))
-                        .collect()
-                }
-                "registry" if scope.name == "catalog" && self.role.is_some() => {
+                        .filter(|action| {
+                            self.decide(&Need::Repository(*action, name.clone())).is_ok()
+                        })
+                        .collect(),
+                    Err(_) => BTreeSet::new(),
+                },
+                "registry" if scope.name == "catalog" && self.decide(&Need::Catalog).is_ok() => {
                     scope.actions.clone()
                 }
                 _ => BTreeSet::new(),

@@ -72,7 +72,7 @@ mod tests {
     #[test]
     fn an_address_waits_until_its_window_is_over() {
         let clock = Clock::manual(Timestamp::from_millis(0));
-        let throttle = Throttle::new(clock.clone(), 2, Duration::from_secs(60));
+        let throttle = Throttle::new(clock.clone(), 2, Duration::from_mins(1));
         let (bad, good) = ("2001:db8::1".parse().unwrap(), "192.0.2.1".parse().unwrap());
         throttle.failed(bad);
         assert!(throttle.check(bad).is_ok());

@@ -46,8 +46,9 @@ impl Serve {
         telemetry::start(&config.log)?;
         raise_open_files();
         let app = App::open(config, Clock::system()).await?;
-        let first_password = make_administrator(&app).await?;
+        // The password is told only once, so nothing may fail between making and telling it.
         let server = Server::bind(Arc::clone(&app)).await?;
+        let first_password = make_administrator(&app).await?;
         greet(&app.config, server.address(), first_password.as_ref())?;
 
         let stop = CancellationToken::new();

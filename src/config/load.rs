@@ -401,7 +401,7 @@ mod tests {
             for (name, value) in table {
                 match value {
                     Value::Table(table) if !table.is_empty() => {
-                        leaves(&format!("{prefix}{name}."), table, into)
+                        leaves(&format!("{prefix}{name}."), table, into);
                     }
                     _ => into.push(format!("{prefix}{name}")),
                 }

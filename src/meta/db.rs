@@ -4,6 +4,7 @@
 //! the epochs of what they touched, and only then answers: what was acknowledged is durable (I1), and no cache gives
 //! what was true before (see [`super::cache`]).
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
@@ -83,7 +84,7 @@ pub struct Stats {
 struct Readers {
     path: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    permits: Semaphore,
+    permits: Arc<Semaphore>,
 }
 
 impl Db {
@@ -110,9 +111,9 @@ impl Db {
         let readers = Readers {
             path: path.to_owned(),
             idle: Mutex::new(Vec::new()),
-            permits: Semaphore::new(
+            permits: Arc::new(Semaphore::new(
                 std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4)),
-            ),
+            )),
         };
         Ok(Self { queue, readers: Arc::new(readers), epochs, stats })
     }
@@ -157,8 +158,11 @@ impl Db {
         read: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let readers = Arc::clone(&self.readers);
-        let _permit = self.readers.permits.acquire().await.map_err(|_| Error::Closed)?;
+        let permit = Arc::clone(&self.readers.permits);
+        let permit = permit.acquire_owned().await.map_err(|_| Error::Closed)?;
         let run = move || {
+            // Held until the work is done, not until somebody stops waiting for it.
+            let _permit = permit;
             let connection = readers.take()?;
             connection.execute_batch("BEGIN")?;
             let result = read(&mut Tx::new(&connection));
@@ -277,7 +281,12 @@ impl Writer {
             return Err(Box::new(move |_| change.refuse(error)));
         }
         let mut tx = Tx::new(&self.connection);
-        let result = change.run(&mut tx);
+        // A change that panics is rolled back and refused; the writer lives on.
+        let run = AssertUnwindSafe(|| change.run(&mut tx));
+        let result = catch_unwind(run).unwrap_or_else(|_| {
+            tracing::error!("a change panicked and was rolled back");
+            Err(Box::new(|_| {}))
+        });
         let stripes = tx.into_touched();
         match result {
             Ok(settle) => match self.sql("RELEASE change") {

@@ -182,7 +182,7 @@ fn check_children(
             Some(repository) => content_bytes(tx, repository, &child.digest)?,
             None => None,
         };
-        bytes += content.unwrap_or(0);
+        bytes = content.unwrap_or(0).saturating_add(bytes);
         let owned = content.is_some()
             || match repository {
                 Some(repository) => blob::is_linked(tx, repository, &child.digest)?,
@@ -234,7 +234,7 @@ fn ensure(
             &put.digest,
             manifest.artifact_type(),
             annotations,
-            described_bytes(manifest).saturating_add(children_bytes),
+            described_bytes(manifest).saturating_add(children_bytes).min(LARGEST_CLAIM),
             &manifest.bytes()[..],
             now,
         ),
@@ -255,6 +255,9 @@ fn ensure(
     Ok(id)
 }
 
+/// Descriptors may claim any size; sums of claims must stay numbers that the database can hold.
+const LARGEST_CLAIM: u64 = 1 << 60;
+
 /// What the descriptors of a manifest say that its content weighs.
 fn described_bytes(manifest: &Manifest) -> u64 {
     let sum = match manifest.content() {
@@ -266,7 +269,7 @@ fn described_bytes(manifest: &Manifest) -> u64 {
             manifests.iter().filter_map(|item| item.size).fold(0, u64::saturating_add)
         }
     };
-    sum.min(i64::MAX as u64 / 4)
+    sum.min(LARGEST_CLAIM)
 }
 
 fn references(manifest: &Manifest) -> Vec<(&Digest, &'static str)> {

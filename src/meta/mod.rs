@@ -18,6 +18,8 @@ mod tx;
 mod upload;
 mod user;
 
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -58,9 +60,10 @@ impl Meta {
     /// # Errors
     /// If the directory cannot be used, or the database is a later version's. This blocks: call it before serving.
     pub fn open(directory: &Path, clock: Clock) -> Result<Self, Error> {
-        std::fs::create_dir_all(directory)
+        let path = directory.join("berth.db");
+        keep_private(directory, &path)
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
-        let db = Db::open(&directory.join("berth.db"), clock.now().as_millis())?;
+        let db = Db::open(&path, clock.now().as_millis())?;
         Ok(Self {
             db,
             clock,
@@ -78,11 +81,21 @@ impl Meta {
         &self.db.stats
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers, to readers and to the writer; nothing is written.
     pub async fn ping(&self) -> Result<(), Error> {
+        self.db.write(|_| Ok(())).await?;
         self.db
             .read(|tx| tx.find("SELECT 1 AS one", (), |row| row.get::<i64>("one")))
             .await
             .map(drop)
     }
+}
+
+/// The database holds password hashes and the key that signs tokens: nobody else on the machine may read it. SQLite gives
+/// its log the same rights.
+fn keep_private(directory: &Path, path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let mut options = std::fs::OpenOptions::new();
+    let file = options.create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    file.set_permissions(std::fs::Permissions::from_mode(0o600))
 }

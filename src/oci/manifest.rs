@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{Descriptor, Digest, MediaType};
 
@@ -80,12 +80,19 @@ struct Wire {
     media_type: Option<MediaType>,
     artifact_type: Option<String>,
     config: Option<Descriptor>,
+    #[serde(default, deserialize_with = "nullable_list")]
     layers: Option<Vec<Descriptor>>,
+    #[serde(default, deserialize_with = "nullable_list")]
     manifests: Option<Vec<Descriptor>>,
     subject: Option<Descriptor>,
     annotations: Option<BTreeMap<String, String>>,
     #[serde(rename = "fsLayers")]
     fs_layers: Option<serde::de::IgnoredAny>,
+}
+
+/// Go writes an empty list as `null`: a key that is there counts as a list.
+fn nullable_list<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<Descriptor>>, D::Error> {
+    Ok(Some(Option::deserialize(from)?.unwrap_or_default()))
 }
 
 impl Manifest {
@@ -276,6 +283,14 @@ mod tests {
             parse(r#"{"schemaVersion":1,"fsLayers":[]}"#, None).unwrap_err(),
             InvalidManifest::Schema1,
             "the old format has a message of its own"
+        );
+    }
+
+    #[test]
+    fn a_null_list_is_an_empty_one() {
+        assert!(parse(&image("").replace("[]", "null"), None).is_ok());
+        assert!(
+            parse(r#"{"schemaVersion":2,"manifests":null}"#, None).unwrap().children().is_empty()
         );
     }
 
