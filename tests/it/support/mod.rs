@@ -3,14 +3,19 @@
 mod answer;
 mod app;
 mod client;
+mod dice;
 mod image;
 mod process;
+pub(crate) mod stored_files;
+mod style;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::TestApp;
 pub(crate) use client::Client;
+pub(crate) use dice::Dice;
 pub(crate) use image::{Blob, Image};
 pub(crate) use process::Process;
+pub(crate) use style::{Push, Style};
 
 use std::time::{Duration, Instant};
 

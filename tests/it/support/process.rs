@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use super::{Client, PASSWORD};
 
@@ -10,6 +10,8 @@ use super::{Client, PASSWORD};
 pub(crate) struct Process {
     child: Child,
     url: String,
+    /// What else it says: it would fail if nobody could hear it.
+    _rest: BufReader<ChildStdout>,
 }
 
 impl Process {
@@ -20,7 +22,16 @@ impl Process {
 
     /// With more in its environment or arguments.
     pub(crate) fn start_with(data: &Path, change: impl FnOnce(&mut Command)) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
+        Self::launch(Command::new(env!("CARGO_BIN_EXE_berth")), data, change)
+    }
+
+    /// With a command before it that ends in running its arguments, such as `nsenter`.
+    pub(crate) fn start_under(mut wrapper: Command, data: &Path) -> Self {
+        wrapper.arg(env!("CARGO_BIN_EXE_berth"));
+        Self::launch(wrapper, data, |_| {})
+    }
+
+    fn launch(mut command: Command, data: &Path, change: impl FnOnce(&mut Command)) -> Self {
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
@@ -32,12 +43,13 @@ impl Process {
         change(&mut command);
         let mut child = command.spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
         let url = line
             .trim()
             .strip_prefix("Berth listens on ")
             .unwrap_or_else(|| panic!("it said `{line}`"));
-        Self { url: url.to_owned(), child }
+        Self { url: url.to_owned(), child, _rest: said }
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -59,10 +71,30 @@ impl Process {
     }
 
     /// SIGTERM, and its exit code.
-    pub(crate) fn terminate(mut self) -> Option<i32> {
+    pub(crate) fn terminate(self) -> Option<i32> {
+        self.ask_to_stop();
+        self.wait()
+    }
+
+    /// SIGTERM, without waiting.
+    pub(crate) fn ask_to_stop(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    }
+
+    /// Its exit code, once it has ended by itself.
+    pub(crate) fn wait(mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
+    }
+
+    /// A figure of `/proc/PID/status` in bytes, such as `RssAnon`.
+    pub(crate) fn memory(&self, figure: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'))
+            .unwrap_or_else(|| panic!("no {figure} in {status}"));
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
     }
 }
 
