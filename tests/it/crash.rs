@@ -1,5 +1,7 @@
 //! `kill -9`: what was acknowledged is there, what was not is absent or whole, and nothing is left behind (I1).
 
+#![allow(clippy::print_stdout, reason = "shown when a test fails, to repeat it")]
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;

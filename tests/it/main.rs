@@ -10,6 +10,7 @@
 mod access;
 mod cli;
 mod crash;
+mod disk;
 mod faults;
 mod limits;
 mod model;

@@ -6,6 +6,7 @@ mod client;
 mod dice;
 mod image;
 mod process;
+mod small_disk;
 pub(crate) mod stored_files;
 mod style;
 
@@ -15,6 +16,7 @@ pub(crate) use client::Client;
 pub(crate) use dice::Dice;
 pub(crate) use image::{Blob, Image};
 pub(crate) use process::Process;
+pub(crate) use small_disk::SmallDisk;
 pub(crate) use style::{Push, Style};
 
 use std::time::{Duration, Instant};

@@ -26,9 +26,13 @@ impl Process {
     }
 
     /// With a command before it that ends in running its arguments, such as `nsenter`.
-    pub(crate) fn start_under(mut wrapper: Command, data: &Path) -> Self {
+    pub(crate) fn start_under(
+        mut wrapper: Command,
+        data: &Path,
+        change: impl FnOnce(&mut Command),
+    ) -> Self {
         wrapper.arg(env!("CARGO_BIN_EXE_berth"));
-        Self::launch(wrapper, data, |_| {})
+        Self::launch(wrapper, data, change)
     }
 
     fn launch(mut command: Command, data: &Path, change: impl FnOnce(&mut Command)) -> Self {
