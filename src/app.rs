@@ -1,8 +1,9 @@
 //! Opens everything in order, and closes it in reverse.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,11 +38,51 @@ pub struct App {
     pub metrics: Metrics,
     stop: CancellationToken,
     tasks: TaskTracker,
+    lock: Mutex<Option<DirectoryLock>>,
+}
+
+/// How long a start waits for the process before it to be gone.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The right to serve a data directory: a second process would take the first one's uploads for leftovers.
+#[derive(Debug)]
+struct DirectoryLock(#[expect(dead_code, reason = "held, not read")] File);
+
+impl DirectoryLock {
+    fn take(directory: &Path) -> Result<Self, OpenError> {
+        let path = directory.join("lock");
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(|source| OpenError::Lock { path: path.clone(), source })?;
+        let deadline = Instant::now() + LOCK_PATIENCE;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Self(file)),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(OpenError::InUse(directory.to_owned()));
+                }
+                Err(TryLockError::Error(source)) => return Err(OpenError::Lock { path, source }),
+            }
+        }
+    }
 }
 
 /// Why Berth does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
+    /// Another process serves the data directory.
+    #[error("{} is used by another Berth: stop that one, or choose another `storage.data`", .0.display())]
+    InUse(PathBuf),
+    /// The data directory cannot be locked.
+    #[error("cannot lock {}: {source}", path.display())]
+    Lock {
+        /// The lock file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The database cannot be used.
     #[error(transparent)]
     Meta(#[from] meta::Error),
@@ -69,23 +110,24 @@ impl App {
             (config.storage.data.clone(), config.storage.clone(), clock.clone());
         let open = move || -> Result<_, OpenError> {
             let meta = Meta::open(&data, meta_clock)?;
+            let lock = DirectoryLock::take(&data)?;
             let blobs = BlobStore::open(&storage, probe)?;
-            Ok((meta, blobs))
+            Ok((meta, blobs, lock))
         };
         let opened = tokio::task::spawn_blocking(open).await;
-        let (meta, blobs) =
+        let (meta, blobs, lock) =
             opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         let auth = Auth::open(meta.clone(), clock.clone(), config.auth.clone()).await?;
         let registry =
             Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());
         let worker = Worker {
-            meta: meta.clone(),
             blobs: blobs.clone(),
             registry: registry.clone(),
             expire_after: config.uploads.expire_after.get(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();
+        let lock = Mutex::new(Some(lock));
         Ok(Arc::new(Self {
             config,
             clock,
@@ -97,6 +139,7 @@ impl App {
             metrics,
             stop,
             tasks,
+            lock,
         }))
     }
 
@@ -115,6 +158,8 @@ impl App {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        // The next process may begin, even while something here still holds the app.
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Whether requests can be served: the database and the blob store answer.

@@ -54,6 +54,14 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Bytes that were received could not be made durable: the upload cannot be continued.
+    #[error("{}: the bytes did not reach the disk: {source}", path.display())]
+    Lost {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A bucket operation failed.
     #[error("the blob store failed: {0}")]
     Object(#[from] opendal::Error),
@@ -71,7 +79,7 @@ impl Error {
     pub fn is_full(&self) -> bool {
         match self {
             Self::NoSpace { .. } => true,
-            Self::Io { source, .. } => {
+            Self::Io { source, .. } | Self::Lost { source, .. } => {
                 matches!(
                     source.kind(),
                     std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded

@@ -28,7 +28,7 @@ use super::hasher::Hasher;
 use super::probe::{Probe, Step};
 use super::session::Session;
 use super::space::Space;
-use super::{Append, BodyError, Error, Leftover, Location, blocking, io};
+use super::{Append, BodyError, Error, Location, blocking, io, lost};
 use crate::oci::{Algorithm, Digest, UploadId};
 
 /// Open files that are kept for the next reader.
@@ -78,7 +78,7 @@ impl LocalStore {
         mut body: S,
         append: Append,
         batch_bytes: impl Fn() -> usize,
-        space: &Space,
+        space: &Arc<Space>,
     ) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
@@ -91,6 +91,7 @@ impl LocalStore {
             hasher: session.hasher.clone(),
             written: 0,
             synced: 0,
+            syncing: Vec::new(),
             probe: self.probe.clone(),
         }));
         let (mut batch, mut batched, mut received, mut checked) = (Vec::new(), 0, 0u64, 0u64);
@@ -114,14 +115,15 @@ impl LocalStore {
                 batched = 0;
                 if received - checked >= SPACE_STRIDE {
                     checked = received;
-                    if let Err(error) = space.check_push(0) {
+                    if let Err(error) = space.check_push(0).await {
                         ended = Err(error);
                         break;
                     }
                 }
             }
         }
-        let part = writer.write(batch).await?.idle().await?;
+        let mut part = writer.write(batch).await?.idle().await?;
+        part.settle().await?;
         if let Some(expected) = append.exactly
             && ended.is_ok()
             && received != expected
@@ -137,7 +139,6 @@ impl LocalStore {
         let path = self.upload_path(id);
         let trusted = session.is_of_this_boot();
         let (size, hasher) = (session.size, session.hasher.clone());
-        let (store, upload) = (self.clone(), id.clone());
         let (size, hasher) = blocking(move || {
             let mut file = match File::open(&path) {
                 Ok(file) => file,
@@ -146,32 +147,19 @@ impl LocalStore {
                 }
                 Err(error) => return Err(io(&path)(error)),
             };
-            let found = file.metadata().map_err(io(&path))?;
+            let length = file.metadata().map_err(io(&path))?.len();
             // Bytes behind the saved size arrived before the process was killed; after a power cut any may be lost.
-            let trusted = trusted && size <= found.len();
-            let (start, mut hasher) =
-                if trusted { (size, hasher) } else { (0, Hasher::new(hasher.algorithm())) };
+            let (start, mut hasher) = if trusted && size <= length {
+                (size, hasher)
+            } else {
+                (0, Hasher::new(hasher.algorithm()))
+            };
             file.seek(SeekFrom::Start(start)).map_err(io(&path))?;
             hash_rest(&mut file, &mut hasher).map_err(io(&path))?;
-            if found.nlink() > 1 {
-                store.unpublish(&upload, |_| false)?;
-            }
-            Ok((found.len(), hasher))
+            Ok((length, hasher))
         })
         .await?;
         session.replace(size, hasher);
-        Ok(())
-    }
-
-    /// Removes the blob's name of an upload whose end was interrupted, unless `is_blob` says that a row names it.
-    fn unpublish(&self, id: &UploadId, is_blob: impl Fn(&Location) -> bool) -> Result<(), Error> {
-        for digest in digests(&self.upload_path(id))? {
-            let location = location(id, &digest);
-            let name = self.path(&location);
-            if name.exists() && !is_blob(&location) {
-                std::fs::remove_file(&name).map_err(io(&name))?;
-            }
-        }
         Ok(())
     }
 
@@ -202,18 +190,18 @@ impl LocalStore {
     ) -> Result<Location, Error> {
         let (from, probe) = (self.upload_path(id), self.probe.clone());
         let location = location(id, digest);
-        let (to, root, missing) = (self.path(&location), Arc::clone(&self.root), location.clone());
+        let (to, root) = (self.path(&location), Arc::clone(&self.root));
         blocking(move || {
             // An upload of nothing has no file yet; any other one that lacks its bytes must not become a blob.
             let mut options = OpenOptions::new();
             let file = match options.write(true).create(size == 0).truncate(false).open(&from) {
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    return Err(Error::Missing(missing));
+                    return Err(lost(&from)(error));
                 }
                 file => file.map_err(io(&from))?,
             };
             match file.metadata().map_err(io(&from))?.len().cmp(&size) {
-                Ordering::Less => return Err(Error::Missing(missing)),
+                Ordering::Less => return Err(lost(&from)(ErrorKind::UnexpectedEof.into())),
                 Ordering::Equal => {}
                 // A request that failed has left bytes that do not count.
                 Ordering::Greater => file.set_len(size).map_err(io(&from))?,
@@ -233,24 +221,14 @@ impl LocalStore {
             }
             // The name comes first: on a journalling file system one commit then carries the bytes and the name, and
             // the directory's sync has nothing left to do. No row names the file before both have returned.
-            probe.at(Step::Sync).map_err(io(&to))?;
-            file.sync_all().map_err(io(&to))?;
-            probe.at(Step::SyncDirectory).map_err(io(shard))?;
+            // A second sync after a failed one would succeed without having written: then the bytes must come again.
+            probe.at(Step::Sync).map_err(lost(&to))?;
+            file.sync_all().map_err(lost(&to))?;
+            probe.at(Step::SyncDirectory).map_err(lost(shard))?;
             sync_directory(shard)
         })
         .await?;
         Ok(location)
-    }
-
-    /// Removes an upload that did not become a blob, whatever its end had come to.
-    pub(super) async fn abandon(&self, id: &UploadId) -> Result<(), Error> {
-        let (store, upload, path) = (self.clone(), id.clone(), self.upload_path(id));
-        blocking(move || match std::fs::metadata(&path) {
-            Ok(found) if found.nlink() > 1 => store.unpublish(&upload, |_| false),
-            _ => Ok(()),
-        })
-        .await?;
-        self.remove_upload(id).await
     }
 
     pub(super) async fn remove_upload(&self, id: &UploadId) -> Result<(), Error> {
@@ -310,40 +288,40 @@ impl LocalStore {
     }
 
     /// Upload files last written before `before`.
-    pub(super) async fn leftovers(&self, before: SystemTime) -> Result<Vec<Leftover>, Error> {
+    pub(super) async fn leftovers(&self, before: SystemTime) -> Result<Vec<UploadId>, Error> {
         let directory = self.root.join("uploads");
         blocking(move || {
             let mut found = Vec::new();
             for entry in std::fs::read_dir(&directory).map_err(io(&directory))? {
                 let entry = entry.map_err(io(&directory))?;
-                let Some(id) =
-                    entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok())
-                else {
-                    continue;
-                };
-                let Ok(metadata) = entry.metadata() else { continue };
-                if metadata.modified().is_ok_and(|modified| modified >= before) {
-                    continue;
+                let id = entry.file_name().to_str().and_then(|name| name.parse::<UploadId>().ok());
+                let modified = entry.metadata().and_then(|metadata| metadata.modified());
+                if let (Some(id), Ok(modified)) = (id, modified)
+                    && modified < before
+                {
+                    found.push(id);
                 }
-                let digests =
-                    if metadata.nlink() > 1 { digests(&entry.path())? } else { Vec::new() };
-                found.push(Leftover { id, digests });
             }
             Ok(found)
         })
         .await
     }
 
-    /// Removes a leftover, and its name as a blob unless `is_named` says that a row has it.
-    pub(super) async fn remove_leftover(
-        &self,
-        leftover: &Leftover,
-        is_named: impl Fn(&Location) -> bool + Send + 'static,
-    ) -> Result<(), Error> {
-        let (store, id, published) =
-            (self.clone(), leftover.id.clone(), !leftover.digests.is_empty());
-        blocking(move || if published { store.unpublish(&id, is_named) } else { Ok(()) }).await?;
-        self.remove_upload(&leftover.id).await
+    /// Names as blobs that an upload has beside its own: its end was interrupted, before or after its row was committed.
+    pub(super) async fn published(&self, id: &UploadId) -> Result<Vec<(Digest, Location)>, Error> {
+        let (store, id, path) = (self.clone(), id.clone(), self.upload_path(id));
+        blocking(move || {
+            match std::fs::metadata(&path) {
+                Ok(found) if found.nlink() > 1 => {}
+                _ => return Ok(Vec::new()),
+            }
+            let named = digests(&path)?.into_iter().map(|digest| {
+                let location = location(&id, &digest);
+                (digest, location)
+            });
+            Ok(named.filter(|(_, location)| store.path(location).exists()).collect())
+        })
+        .await
     }
 }
 
@@ -383,6 +361,7 @@ struct Part {
     hasher: Hasher,
     written: u64,
     synced: u64,
+    syncing: Vec<JoinHandle<std::io::Result<()>>>,
     probe: Probe,
 }
 
@@ -424,11 +403,13 @@ impl Part {
             self.hasher.update(bytes);
             self.written += bytes.len() as u64;
         }
-        if self.written - self.synced >= SYNC_STRIDE {
+        // Starts the disk early; the promise is kept by the sync in `finish`. The kernel tells of a failed write only
+        // once, perhaps here, so nothing counts before each of these has ended well.
+        let idle = self.syncing.last().is_none_or(JoinHandle::is_finished);
+        if idle && self.written - self.synced >= SYNC_STRIDE {
             self.synced = self.written;
             let file = file.try_clone().map_err(io(&self.path))?;
-            // Starts the disk early; the promise is kept by the sync in `finish`.
-            drop(tokio::task::spawn_blocking(move || file.sync_data()));
+            self.syncing.push(tokio::task::spawn_blocking(move || file.sync_data()));
         }
         Ok(())
     }
@@ -442,11 +423,22 @@ impl Part {
             .truncate(false)
             .open(&self.path)
             .map_err(io(&self.path))?;
-        if file.metadata().map_err(io(&self.path))?.len() != self.start {
-            file.set_len(self.start).map_err(io(&self.path))?;
+        match file.metadata().map_err(io(&self.path))?.len().cmp(&self.start) {
+            // To make it longer would put zeros where the client's bytes were.
+            Ordering::Less => return Err(lost(&self.path)(ErrorKind::UnexpectedEof.into())),
+            Ordering::Equal => {}
+            Ordering::Greater => file.set_len(self.start).map_err(io(&self.path))?,
         }
         file.seek(SeekFrom::Start(self.start)).map_err(io(&self.path))?;
         Ok(file)
+    }
+
+    /// Waits for the disk to have taken what was sent early.
+    async fn settle(&mut self) -> Result<(), Error> {
+        for sync in self.syncing.drain(..) {
+            sync.await.map_err(|_| Error::Stopped)?.map_err(lost(&self.path))?;
+        }
+        Ok(())
     }
 
     async fn roll_back(self: Box<Self>) -> Result<(), Error> {
@@ -469,5 +461,5 @@ fn hash_rest(file: &mut impl Read, hasher: &mut Hasher) -> std::io::Result<()> {
 }
 
 fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(io(path))
+    File::open(path).and_then(|directory| directory.sync_all()).map_err(lost(path))
 }

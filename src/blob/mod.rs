@@ -61,15 +61,6 @@ pub enum Content {
     Object(ObjectReader),
 }
 
-/// Files that may belong to no upload any more.
-#[derive(Clone, Debug)]
-pub struct Leftover {
-    /// The upload.
-    pub id: UploadId,
-    /// What it holds, if it was about to become a blob; a row may name it as one.
-    pub digests: Vec<Digest>,
-}
-
 /// What is to happen with one request's body.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Append {
@@ -92,7 +83,7 @@ impl BlobStore {
 
     /// The disk that the data directory lies on.
     #[must_use]
-    pub fn space(&self) -> &Space {
+    pub fn space(&self) -> &Arc<Space> {
         &self.space
     }
 
@@ -117,7 +108,7 @@ impl BlobStore {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: Into<BodyError>,
     {
-        self.space.check_push(append.announced.or(append.exactly).unwrap_or(0))?;
+        self.space.check_push(append.announced.or(append.exactly).unwrap_or(0)).await?;
         let _active = Active::begin(&self.active);
         let batch = || {
             let uploads = self.active.load(Ordering::Relaxed).max(1);
@@ -188,11 +179,23 @@ impl BlobStore {
         }
     }
 
-    /// Removes all that an upload has left. Doing so twice is harmless.
-    pub async fn abandon(&self, id: &UploadId, session: &Session) -> Result<(), Error> {
+    /// Removes all that an upload has left, other than names as a blob ([`BlobStore::published`]). Doing so twice is
+    /// harmless.
+    pub async fn abandon(&self, id: &UploadId, session: Option<&Session>) -> Result<(), Error> {
+        match (&self.store, session) {
+            (Store::Local(local), _) => local.remove_upload(id).await,
+            (Store::Object(object), Some(session)) => object.remove_parts(session, None).await,
+            (Store::Object(_), None) => Ok(()),
+        }
+    }
+
+    /// Names as blobs that an upload has already although it has not ended: something went wrong around its commit. Only
+    /// the database knows whether a row has one of them; those that no row has are to be deleted.
+    pub async fn published(&self, id: &UploadId) -> Result<Vec<(Digest, Location)>, Error> {
         match &self.store {
-            Store::Local(local) => local.abandon(id).await,
-            Store::Object(object) => object.remove_parts(session, None).await,
+            Store::Local(local) => local.published(id).await,
+            // In a bucket the part itself may be the blob; it is found through the session's parts.
+            Store::Object(_) => Ok(Vec::new()),
         }
     }
 
@@ -223,24 +226,12 @@ impl BlobStore {
         }
     }
 
-    /// What a crash before `before` may have left of uploads. A bucket has nothing of the kind: its parts are in the
-    /// sessions' rows.
-    pub async fn leftover_uploads(&self, before: SystemTime) -> Result<Vec<Leftover>, Error> {
+    /// Uploads of which a crash before `before` may have left something. A bucket has nothing of the kind: its parts are
+    /// in the sessions' rows.
+    pub async fn leftover_uploads(&self, before: SystemTime) -> Result<Vec<UploadId>, Error> {
         match &self.store {
             Store::Local(local) => local.leftovers(before).await,
             Store::Object(_) => Ok(Vec::new()),
-        }
-    }
-
-    /// Removes a leftover that belongs to no session. `is_named` says whether a row names a location.
-    pub async fn remove_leftover(
-        &self,
-        leftover: &Leftover,
-        is_named: impl Fn(&Location) -> bool + Send + 'static,
-    ) -> Result<(), Error> {
-        match &self.store {
-            Store::Local(local) => local.remove_leftover(leftover, is_named).await,
-            Store::Object(_) => Ok(()),
         }
     }
 }
@@ -270,4 +261,9 @@ async fn blocking<T: Send + 'static>(
 
 fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
     move |source| Error::Io { path: path.to_owned(), source }
+}
+
+/// As [`io`], for bytes that were taken and may not be there.
+fn lost(path: &Path) -> impl FnOnce(std::io::Error) -> Error + '_ {
+    move |source| Error::Lost { path: path.to_owned(), source }
 }

@@ -1,8 +1,10 @@
 //! Free space: what pushes leave alone, and a file that makes room for deletions on a disk that others have filled.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::{Error, io};
+use super::{Error, blocking, io};
 use crate::config::Reserve;
 
 /// Deletions and the database's log need some room even when the disk is full.
@@ -13,7 +15,11 @@ const BALLAST_BYTES: u64 = 4 << 20;
 pub struct Space {
     directory: PathBuf,
     reserve: Reserve,
+    seen: Mutex<Option<(Instant, Free)>>,
 }
+
+/// The disk is asked again after this long; small pushes come faster.
+const FRESH: Duration = Duration::from_millis(50);
 
 /// Bytes of a file system.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +33,7 @@ pub struct Free {
 impl Space {
     pub(super) fn open(directory: &Path, reserve: Reserve) -> Result<Self, Error> {
         std::fs::create_dir_all(directory).map_err(io(directory))?;
-        let space = Self { directory: directory.to_owned(), reserve };
+        let space = Self { directory: directory.to_owned(), reserve, seen: Mutex::default() };
         space.keep_ballast();
         Ok(space)
     }
@@ -48,8 +54,22 @@ impl Space {
     }
 
     /// Refuses a push of `bytes` more if it would use what is kept back.
-    pub fn check_push(&self, bytes: u64) -> Result<(), Error> {
-        let Free { free, reserve } = self.free()?;
+    pub async fn check_push(self: &Arc<Self>, bytes: u64) -> Result<(), Error> {
+        let known = self
+            .seen
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .filter(|(at, _)| at.elapsed() < FRESH);
+        let Free { free, reserve } = match known {
+            Some((_, free)) => free,
+            None => {
+                let space = Arc::clone(self);
+                let free = blocking(move || space.free()).await?;
+                *self.seen.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some((Instant::now(), free));
+                free
+            }
+        };
         if free.saturating_sub(bytes) < reserve {
             Err(Error::NoSpace { free, reserve })
         } else {
@@ -58,7 +78,12 @@ impl Space {
     }
 
     /// Gives the ballast up if the disk is so full that a deletion could not be written down.
-    pub fn make_room(&self) {
+    pub async fn make_room(self: &Arc<Self>) {
+        let space = Arc::clone(self);
+        let _ = tokio::task::spawn_blocking(move || space.drop_ballast()).await;
+    }
+
+    fn drop_ballast(&self) {
         if self.free().is_ok_and(|disk| disk.free < BALLAST_BYTES / 2)
             && std::fs::remove_file(self.ballast()).is_ok()
         {

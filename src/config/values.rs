@@ -117,21 +117,22 @@ impl FromStr for ByteSize {
     }
 }
 
-/// The largest binary unit that divides it, or one decimal of the largest that fits.
+/// The largest binary unit that divides it, so that nothing is lost; `{:#}` is for people, with one decimal.
 impl fmt::Display for ByteSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let binary = SIZE_UNITS[5..].iter().rev();
-        if let Some((unit, size)) =
-            binary.clone().find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size))
-        {
-            return write!(f, "{}{unit}", self.0 / size);
+        let mut binary = SIZE_UNITS[5..].iter().rev();
+        if f.alternate() {
+            return match binary.find(|(_, size)| self.0 >= *size) {
+                Some((unit, size)) => {
+                    let tenths = u128::from(self.0) * 10 / u128::from(*size);
+                    write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
+                }
+                None => write!(f, "{} B", self.0),
+            };
         }
-        match binary.into_iter().find(|(_, size)| self.0 >= *size) {
-            Some((unit, size)) if f.alternate() => {
-                let tenths = u128::from(self.0) * 10 / u128::from(*size);
-                write!(f, "{}.{} {unit}", tenths / 10, tenths % 10)
-            }
-            _ => write!(f, "{}B", self.0),
+        match binary.find(|(_, size)| self.0 >= *size && self.0.is_multiple_of(*size)) {
+            Some((unit, size)) => write!(f, "{}{unit}", self.0 / size),
+            None => write!(f, "{}B", self.0),
         }
     }
 }

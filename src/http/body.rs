@@ -12,7 +12,10 @@ use std::time::Duration;
 use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use futures::{FutureExt as _, Stream, StreamExt as _};
+use http::HeaderMap;
+use http::header;
 use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt as _;
 use rustix::io::ReadWriteFlags;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
@@ -35,18 +38,92 @@ const PROBE_STRIDE: u64 = 128 << 10;
 const DRAIN_BYTES: u64 = 16 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
 
+/// The body of every request, as it comes in. What a handler leaves of it is read and thrown away, within limits.
+pub(super) struct Incoming {
+    body: Option<hyper::body::Incoming>,
+    /// Somebody wants it: a client that waits for `100 Continue` has been told to go on.
+    is_wanted: bool,
+}
+
+impl Incoming {
+    pub(super) fn new(body: hyper::body::Incoming, headers: &HeaderMap) -> Self {
+        Self { body: Some(body), is_wanted: !headers.contains_key(header::EXPECT) }
+    }
+}
+
+impl http_body::Body for Incoming {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.is_wanted = true;
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let frame = ready!(Pin::new(body).poll_frame(context));
+        if !matches!(frame, Some(Ok(_))) {
+            self.body = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(http_body::Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.as_ref().map_or_else(|| SizeHint::with_exact(0), http_body::Body::size_hint)
+    }
+}
+
+impl Drop for Incoming {
+    fn drop(&mut self) {
+        // To ask for a body only to throw it away would make a client send gigabytes for nothing.
+        let unread =
+            self.body.take().filter(|body| self.is_wanted && !http_body::Body::is_end_stream(body));
+        if let (Some(body), Ok(runtime)) = (unread, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(body)));
+        }
+    }
+}
+
+async fn drain(mut body: hyper::body::Incoming) {
+    let mut left = DRAIN_BYTES;
+    while let Some(Ok(frame)) = body.frame().await {
+        left = left.saturating_sub(frame.data_ref().map_or(0, |bytes| bytes.len() as u64));
+        if left == 0 {
+            return;
+        }
+    }
+}
+
 /// A request's body, given up when nothing arrives for too long. There is no limit on the whole.
 pub(super) struct RequestStream {
-    body: Option<Body>,
+    body: Body,
     limit: Duration,
     idle: Pin<Box<Sleep>>,
-    ended: bool,
 }
 
 impl RequestStream {
     pub(super) fn new(body: Body, idle_timeout: Duration) -> Self {
-        let idle = Box::pin(tokio::time::sleep(idle_timeout));
-        Self { body: Some(body), limit: idle_timeout, idle, ended: false }
+        Self { body, limit: idle_timeout, idle: Box::pin(tokio::time::sleep(idle_timeout)) }
+    }
+
+    /// The whole body; `None` if it is longer than `most`.
+    pub(super) async fn read_whole(
+        mut self,
+        expected: usize,
+        most: usize,
+    ) -> Result<Option<Bytes>, BodyError> {
+        let mut bytes = BytesMut::with_capacity(expected.min(most));
+        while let Some(chunk) = self.next().await {
+            bytes.extend_from_slice(&chunk?);
+            if bytes.len() > most {
+                return Ok(None);
+            }
+        }
+        Ok(Some(bytes.freeze()))
     }
 }
 
@@ -55,9 +132,8 @@ impl Stream for RequestStream {
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let Some(body) = &mut this.body else { return Poll::Ready(None) };
         loop {
-            match http_body::Body::poll_frame(Pin::new(body), context) {
+            match http_body::Body::poll_frame(Pin::new(&mut this.body), context) {
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers say nothing that is needed.
                     let Ok(bytes) = frame.into_data() else { continue };
@@ -65,45 +141,14 @@ impl Stream for RequestStream {
                     this.idle.as_mut().reset(deadline);
                     return Poll::Ready(Some(Ok(bytes)));
                 }
-                Poll::Ready(Some(Err(error))) => {
-                    this.ended = true;
-                    return Poll::Ready(Some(Err(error.into())));
-                }
-                Poll::Ready(None) => {
-                    this.ended = true;
-                    return Poll::Ready(None);
-                }
+                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
                     ready!(this.idle.as_mut().poll(context));
-                    this.ended = true;
                     let message = format!("nothing arrived for {} s", this.limit.as_secs());
                     return Poll::Ready(Some(Err(message.into())));
                 }
             }
-        }
-    }
-}
-
-impl Drop for RequestStream {
-    fn drop(&mut self) {
-        let Some(body) =
-            self.body.take().filter(|body| !self.ended && !http_body::Body::is_end_stream(body))
-        else {
-            return;
-        };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(tokio::time::timeout(DRAIN_TIME, drain(body)));
-        }
-    }
-}
-
-async fn drain(body: Body) {
-    let mut bytes = body.into_data_stream();
-    let mut left = DRAIN_BYTES;
-    while let Some(Ok(chunk)) = bytes.next().await {
-        left = left.saturating_sub(chunk.len() as u64);
-        if left == 0 {
-            return;
         }
     }
 }

@@ -15,6 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use super::body;
 use super::request::{self, Peer};
 use super::socket::{Socket, Windows};
 use crate::app::App;
@@ -46,10 +47,17 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
     match &shared.tls {
         None => {
             peer.windows = Some(windows);
-            speak(&shared, socket, peer).await;
+            let builder = Builder::new(TokioExecutor::new());
+            speak(&shared, builder, socket, peer).await;
         }
         Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
-            Ok(Ok(stream)) => speak(&shared, stream, peer).await,
+            Ok(Ok(stream)) => {
+                // The greeting has settled which protocol it is; nothing needs to be guessed.
+                let builder = Builder::new(TokioExecutor::new());
+                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
+                speak(&shared, builder, stream, peer).await;
+            }
             Ok(Err(error)) => {
                 tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
             }
@@ -60,11 +68,10 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
     }
 }
 
-async fn speak<S>(shared: &Arc<Shared>, stream: S, peer: Peer)
+async fn speak<S>(shared: &Arc<Shared>, mut builder: Builder<TokioExecutor>, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut builder = Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -90,7 +97,9 @@ where
         async move {
             let app = &shared.app;
             let public_url = app.config.server.public_url.as_deref();
-            let request = request.map(Body::new);
+            let (parts, body) = request.into_parts();
+            let body = body::Incoming::new(body, &parts.headers);
+            let request = http::Request::from_parts(parts, Body::new(body));
             Ok::<_, Infallible>(
                 request::answer(shared.router.clone(), &app.metrics, public_url, &peer, request)
                     .await,

@@ -55,10 +55,11 @@ pub(super) async fn answer(
     mut request: Request<Body>,
 ) -> Response {
     let start = Instant::now();
+    let path = request.uri().clone();
     let kind = fold_name::fold(request.uri_mut());
     let info = Info { id: request_id(request.headers()), actor: Arc::default() };
     let realm = realm(public_url, peer, request.uri(), request.headers());
-    let (method, path) = (request.method().clone(), request.uri().clone());
+    let method = request.method().clone();
     request.extensions_mut().insert(peer.clone());
     request.extensions_mut().insert(info.clone());
 

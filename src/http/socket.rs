@@ -105,7 +105,18 @@ pub(super) struct Socket {
     traffic: Arc<Traffic>,
     idle_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    greeting: Option<Greeting>,
 }
+
+/// A client must say which protocol it speaks before anybody else watches it.
+#[derive(Debug)]
+struct Greeting {
+    missing: usize,
+    deadline: Pin<Box<Sleep>>,
+}
+
+/// Length of HTTP/2's preface, which is what the protocol is told by.
+const GREETING_BYTES: usize = 24;
 
 impl Socket {
     pub(super) fn new(
@@ -114,7 +125,9 @@ impl Socket {
         traffic: Arc<Traffic>,
         idle_timeout: Duration,
     ) -> Self {
-        Self { stream, windows, traffic, idle_timeout, stalled: None }
+        let deadline = Box::pin(tokio::time::sleep(idle_timeout));
+        let greeting = Some(Greeting { missing: GREETING_BYTES, deadline });
+        Self { stream, windows, traffic, idle_timeout, stalled: None, greeting }
     }
 
     fn poll_send_file(
@@ -179,9 +192,22 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let result = ready!(Pin::new(&mut self.stream).poll_read(context, buf));
-        self.traffic.received(buf.filled().len() - before);
-        Poll::Ready(result)
+        let result = Pin::new(&mut self.stream).poll_read(context, buf);
+        let read = buf.filled().len() - before;
+        self.traffic.received(read);
+        if let Some(greeting) = &mut self.greeting {
+            greeting.missing = greeting.missing.saturating_sub(read);
+            if greeting.missing == 0 {
+                self.greeting = None;
+            } else if result.is_pending() {
+                ready!(greeting.deadline.as_mut().poll(context));
+                return Poll::Ready(Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    "the client says nothing",
+                )));
+            }
+        }
+        result
     }
 }
 

@@ -152,12 +152,12 @@ pub(super) fn find_parent(
         "SELECT parent.digest AS digest
            FROM manifest_reference AS reference
            JOIN repository_manifest AS owned ON owned.manifest_id = reference.parent_id
-                                            AND owned.repository_id = $2
+                                            AND owned.repository_id = $1
            JOIN manifest AS parent ON parent.id = reference.parent_id
-          WHERE reference.child = $1
+          WHERE reference.child = $2
             AND reference.kind <> 'subject'
           LIMIT 1",
-        (child, repository),
+        (repository, child),
         |row| row.get("digest"),
     )
 }
@@ -214,8 +214,8 @@ impl Meta {
                     None => (insert(tx, &blob, now)?, None),
                     Some(row) if broken.as_ref() == Some(&row.location) => {
                         tx.execute(
-                            "UPDATE blob SET location = $2, size = $3 WHERE id = $1",
-                            (row.id, &blob.location, blob.size),
+                            "UPDATE blob SET location = $1, size = $2 WHERE id = $3",
+                            (&blob.location, blob.size, row.id),
                         )?;
                         for owner in owners(tx, row.id, u64::MAX)? {
                             tx.touch(owner.as_str());

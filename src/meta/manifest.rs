@@ -306,11 +306,11 @@ fn own(
     }
     tx.execute(
         "UPDATE repository_manifest
-            SET media_type = $3
-          WHERE repository_id = $1
-            AND manifest_id = $2
-            AND media_type <> $3",
-        (repository, id, put.manifest.media_type()),
+            SET media_type = $1
+          WHERE repository_id = $2
+            AND manifest_id = $3
+            AND media_type <> $1",
+        (put.manifest.media_type(), repository, id),
     )
     .map(drop)
 }
@@ -386,15 +386,19 @@ struct ReferrerPage {
     artifact_type: Option<String>,
     after: String,
     limit: u64,
+    bytes: usize,
 }
 
+/// The referrers of a page, and whether more follow. Annotations may weigh megabytes each: the page ends with the one that
+/// would not fit, before it is kept.
 fn list_referrers(
     tx: &mut Tx<'_>,
     name: &RepositoryName,
     subject: &Digest,
     page: &ReferrerPage,
-) -> Result<Vec<Referrer>, Error> {
-    tx.query(
+) -> Result<(Vec<Referrer>, bool), Error> {
+    let (mut count, mut bytes) = (0, 0);
+    tx.query_until(
         "SELECT manifest.digest, owned.media_type, length(manifest.body) AS size, manifest.artifact_type,
                 manifest.annotations
            FROM repository
@@ -406,18 +410,24 @@ fn list_referrers(
             AND ($4 IS NULL OR manifest.artifact_type = $4)
           ORDER BY owned.manifest_id
           LIMIT $5",
-        (name, subject, &page.after, &page.artifact_type, page.limit),
+        (name, subject, &page.after, &page.artifact_type, page.limit.saturating_add(1)),
         |row| {
             let annotations: Option<String> = row.get("annotations")?;
+            let artifact_type: Option<String> = row.get("artifact_type")?;
+            bytes += annotations.as_ref().map_or(0, String::len) + artifact_type.as_ref().map_or(0, String::len) + 300;
+            count += 1;
+            if count > page.limit || (bytes > page.bytes && count > 1) {
+                return Ok(None);
+            }
             let annotations = annotations.map(|text| serde_json::from_str(&text)).transpose();
-            Ok(Referrer {
+            Ok(Some(Referrer {
                 digest: row.get("digest")?,
                 media_type: row.get("media_type")?,
                 size: row.get("size")?,
-                artifact_type: row.get("artifact_type")?,
+                artifact_type,
                 annotations: annotations
                     .map_err(|error| Error::Corrupt { column: "annotations".into(), what: error.to_string() })?,
-            })
+            }))
         },
     )
 }
@@ -478,8 +488,8 @@ impl Meta {
         self.db.write(move |tx| delete(tx, &name, &digest, force, By { actor: &actor, now })).await
     }
 
-    /// Up to `limit` referrers of `subject` in the order in which their bytes were first pushed, those after the
-    /// referrer `after`.
+    /// Up to `limit` referrers of `subject`, of about `bytes` together, in the order in which their bytes were first
+    /// pushed, those after the referrer `after`; and whether more follow.
     pub async fn list_referrers(
         &self,
         name: &RepositoryName,
@@ -487,10 +497,11 @@ impl Meta {
         artifact_type: Option<String>,
         after: Option<&Digest>,
         limit: u64,
-    ) -> Result<Vec<Referrer>, Error> {
+        bytes: usize,
+    ) -> Result<(Vec<Referrer>, bool), Error> {
         let (name, subject) = (name.clone(), subject.clone());
         let after = after.map(|digest| digest.as_str().to_owned()).unwrap_or_default();
-        let page = ReferrerPage { artifact_type, after, limit };
+        let page = ReferrerPage { artifact_type, after, limit, bytes };
         self.db.read(move |tx| list_referrers(tx, &name, &subject, &page)).await
     }
 }

@@ -73,9 +73,9 @@ pub(super) fn count(
 ) -> Result<(), Error> {
     tx.execute(
         "UPDATE repository
-            SET tags = tags + $2, manifests = manifests + $3, size_bytes = size_bytes + $4
-          WHERE id = $1",
-        (id, tags, manifests, bytes),
+            SET tags = tags + $1, manifests = manifests + $2, size_bytes = size_bytes + $3
+          WHERE id = $4",
+        (tags, manifests, bytes, id),
     )
     .map(drop)
 }

@@ -45,6 +45,27 @@ impl<'c> Tx<'c> {
         })
     }
 
+    /// Rows of a statement until `read` has enough and gives `None`; says whether it gave it.
+    pub(super) fn query_until<T>(
+        &mut self,
+        sql: &str,
+        params: impl Params,
+        mut read: impl FnMut(&Row<'_>) -> Result<Option<T>, Error>,
+    ) -> Result<(Vec<T>, bool), Error> {
+        params.with(|values| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+            let mut found = Vec::new();
+            while let Some(row) = rows.next()? {
+                match read(&Row(row))? {
+                    Some(value) => found.push(value),
+                    None => return Ok((found, true)),
+                }
+            }
+            Ok((found, false))
+        })
+    }
+
     /// The first row of a statement, if it has one.
     pub(super) fn find<T>(
         &mut self,

@@ -53,8 +53,8 @@ impl Meta {
         let now = self.clock.now();
         self.db.write_behind(move |tx| {
             tx.execute(
-                "UPDATE upload SET state = $2, updated_at = $3 WHERE id = $1",
-                (&id, &state, now),
+                "UPDATE upload SET state = $1, updated_at = $2 WHERE id = $3",
+                (&state, now, &id),
             )
             .map(drop)
         });

@@ -191,8 +191,8 @@ impl Meta {
             .write(move |tx| {
                 tx.touch(&epoch_name(&name));
                 let changed = tx.execute(
-                    "UPDATE account SET password_hash = $2, updated_at = $3 WHERE name = $1",
-                    (&name, password_hash.expose(), now),
+                    "UPDATE account SET password_hash = $1, updated_at = $2 WHERE name = $3",
+                    (password_hash.expose(), now, &name),
                 )?;
                 tx.execute(
                     "DELETE FROM refresh_token WHERE user_id IN (SELECT id FROM account WHERE name = $1)",

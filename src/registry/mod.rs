@@ -5,6 +5,7 @@
 
 mod catalog;
 mod error;
+mod leftovers;
 mod pull;
 mod push;
 mod remove;
@@ -27,7 +28,7 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config;
 use crate::meta::Meta;
-use crate::oci::{Action, RepositoryName};
+use crate::oci::{Action, RepositoryName, UploadId};
 
 /// The registry; clones share it.
 #[derive(Clone, Debug)]
@@ -76,6 +77,15 @@ impl Registry {
     /// Listing repositories.
     pub fn catalog(&self, principal: &Principal) -> Result<Catalog<'_>, Refusal> {
         Ok(Catalog::new(self, principal.grant_catalog()?))
+    }
+
+    /// Removes what an upload without a session left when the last process was killed; says whether it had no session.
+    pub async fn sweep(&self, id: &UploadId) -> Result<bool, Error> {
+        if self.meta.find_upload(id).await?.is_some() {
+            return Ok(false);
+        }
+        leftovers::discard(&self.meta, &self.blobs, id, None).await?;
+        Ok(true)
     }
 
     /// Upload sessions, for the worker.

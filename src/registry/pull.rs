@@ -8,6 +8,9 @@ use crate::blob::{self, Content};
 use crate::meta::{Referrer, StoredManifest, Summary, TagDetails, TagEvent};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
+/// A page of referrers.
+const PAGE_BYTES: usize = 3 << 20;
+
 /// The right to read a repository.
 #[derive(Debug)]
 pub struct Pull<'r> {
@@ -132,7 +135,8 @@ impl<'r> Pull<'r> {
         Ok(Page::cut(events, limit))
     }
 
-    /// Up to `limit` referrers of a manifest that need not exist, those behind the referrer `after`.
+    /// Up to `limit` referrers of a manifest that need not exist, those behind the referrer `after`. A page holds about
+    /// 3 MiB at most: clients read it like a manifest.
     pub async fn referrers(
         &self,
         subject: &Digest,
@@ -140,12 +144,17 @@ impl<'r> Pull<'r> {
         after: Option<&Digest>,
         limit: u64,
     ) -> Result<Page<Referrer>, Error> {
-        let limit_and_one = limit.saturating_add(1);
         let meta = &self.registry.meta;
-        let found = meta
-            .list_referrers(self.repository(), subject, artifact_type, after, limit_and_one)
-            .await?;
-        Ok(Page::cut(found, limit))
+        let page = meta.list_referrers(
+            self.repository(),
+            subject,
+            artifact_type,
+            after,
+            limit,
+            PAGE_BYTES,
+        );
+        let (items, more) = page.await?;
+        Ok(Page { items, more })
     }
 
     /// What a list of repositories tells of this one.

@@ -75,7 +75,7 @@ impl<'r> Push<'r> {
             }
         }
         let manifest = Manifest::parse(new.bytes, new.media_type.as_ref())?;
-        self.registry.blobs.space().check_push(manifest.bytes().len() as u64)?;
+        self.registry.blobs.space().check_push(manifest.bytes().len() as u64).await?;
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         let put = PutManifest {
             manifest,

@@ -14,7 +14,6 @@ pub struct Remove<'r> {
 
 impl<'r> Remove<'r> {
     pub(super) fn new(registry: &'r Registry, grant: Grant) -> Self {
-        registry.blobs.space().make_room();
         Self { registry, grant }
     }
 
@@ -24,6 +23,7 @@ impl<'r> Remove<'r> {
 
     /// Removes a tag and nothing else.
     pub async fn tag(&self, tag: &Tag) -> Result<(), Error> {
+        self.registry.blobs.space().make_room().await;
         if self.registry.meta.delete_tag(self.repository(), tag, self.grant.actor()).await? {
             return Ok(());
         }
@@ -35,6 +35,7 @@ impl<'r> Remove<'r> {
 
     /// Removes a manifest and all its tags. One that an index of the repository lists is kept, unless `force`.
     pub async fn manifest(&self, digest: &Digest, force: bool) -> Result<(), Error> {
+        self.registry.blobs.space().make_room().await;
         match self
             .registry
             .meta
@@ -52,6 +53,7 @@ impl<'r> Remove<'r> {
 
     /// Takes a blob from this repository and no other. One that a manifest needs is kept, unless `force`.
     pub async fn blob(&self, digest: &Digest, force: bool) -> Result<(), Error> {
+        self.registry.blobs.space().make_room().await;
         match self.registry.meta.delete_blob(self.repository(), digest, force).await? {
             Deleted::Done => Ok(()),
             Deleted::NeededBy(parent) => Err(Error::InUse { digest: digest.clone(), parent }),
@@ -64,6 +66,7 @@ impl<'r> Remove<'r> {
 
     /// Removes the repository with everything in it.
     pub async fn repository_itself(&self) -> Result<(), Error> {
+        self.registry.blobs.space().make_room().await;
         if self.registry.meta.delete_repository(self.repository()).await? {
             return Ok(());
         }

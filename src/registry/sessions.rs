@@ -1,4 +1,7 @@
 //! Upload sessions under way: those in memory, and those that wait in the database to be taken up again.
+//!
+//! A session has one owner at a time: whoever holds its lock. Reading it from the database, hashing what its file has,
+//! appending, ending and purging all happen under that lock, and go on to their end when the client hangs up.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,9 +9,9 @@ use std::time::Duration;
 
 use tokio::sync::OwnedMutexGuard;
 
-use super::Error;
+use super::{Error, leftovers};
 use crate::auth::Grant;
-use crate::blob::{self, BlobStore, Session};
+use crate::blob::{BlobStore, Session};
 use crate::clock::{Clock, Timestamp};
 use crate::meta::{Meta, UploadRow};
 use crate::oci::{Algorithm, RepositoryName, UploadId};
@@ -21,33 +24,55 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const RESTING: Duration = Duration::from_mins(10);
 
 /// All upload sessions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Sessions {
     meta: Meta,
     blobs: BlobStore,
     clock: Clock,
-    live: Mutex<HashMap<UploadId, Arc<Live>>>,
+    live: Arc<Mutex<HashMap<UploadId, Arc<tokio::sync::Mutex<Stage>>>>>,
+}
+
+/// Where a session stands.
+#[derive(Debug)]
+enum Stage {
+    /// In the database, perhaps.
+    Resting,
+    /// In memory.
+    Open(Box<Open>),
+    /// It became a blob or was cancelled, perhaps while another request waited for it.
+    Ended,
 }
 
 #[derive(Debug)]
-struct Live {
+struct Open {
     repository: RepositoryName,
     owner: String,
-    state: Arc<tokio::sync::Mutex<Held>>,
-    touched: Mutex<Timestamp>,
+    session: Session,
+    touched: Timestamp,
 }
 
-/// A session that one request holds. Requests of one session never interleave.
+/// A session that one request holds.
 #[derive(Debug)]
-pub(super) struct Held {
-    pub(super) session: Session,
-    /// It became a blob or was cancelled while another request waited for it.
-    pub(super) ended: bool,
+pub(super) struct Held(OwnedMutexGuard<Stage>);
+
+impl Held {
+    /// The session.
+    pub(super) fn session(&mut self) -> &mut Session {
+        match &mut *self.0 {
+            Stage::Open(open) => &mut open.session,
+            Stage::Resting | Stage::Ended => unreachable!("only open sessions are held"),
+        }
+    }
+
+    /// Ends it for all that wait.
+    pub(super) fn end(&mut self) {
+        *self.0 = Stage::Ended;
+    }
 }
 
 impl Sessions {
     pub(super) fn new(meta: Meta, blobs: BlobStore, clock: Clock) -> Self {
-        Self { meta, blobs, clock, live: Mutex::default() }
+        Self { meta, blobs, clock, live: Arc::default() }
     }
 
     pub(super) fn start(&self, grant: &Grant, algorithm: Algorithm) -> UploadId {
@@ -61,55 +86,61 @@ impl Sessions {
             state: session.save(),
             updated_at: now,
         });
-        self.keep(id.clone(), repository, owner, session);
+        let open = Stage::Open(Box::new(Open { repository, owner, session, touched: now }));
+        self.lock().insert(id.clone(), Arc::new(tokio::sync::Mutex::new(open)));
         id
     }
 
-    fn keep(
-        &self,
-        id: UploadId,
-        repository: RepositoryName,
-        owner: String,
-        session: Session,
-    ) -> Arc<Live> {
-        let held = Held { session, ended: false };
-        let state = Arc::new(tokio::sync::Mutex::new(held));
-        let live =
-            Arc::new(Live { repository, owner, state, touched: Mutex::new(self.clock.now()) });
-        // Another request may have taken it up at the same time: there is only ever one.
-        Arc::clone(self.lock().entry(id).or_insert(live))
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Arc<Live>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Arc<tokio::sync::Mutex<Stage>>>> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes hold of a session of this repository and this user.
-    pub(super) async fn hold(
-        &self,
-        grant: &Grant,
-        id: &UploadId,
-    ) -> Result<OwnedMutexGuard<Held>, Error> {
-        let unknown = || Error::UploadUnknown(id.clone());
-        let live = self.lock().get(id).cloned();
-        let live = match live {
-            Some(live) => live,
-            None => self.take_up(id).await?.ok_or_else(unknown)?,
-        };
-        if live.repository != *grant.repository() || live.owner != grant.actor() {
-            return Err(unknown());
-        }
-        *live.touched.lock().unwrap_or_else(PoisonError::into_inner) = self.clock.now();
-        let held = tokio::time::timeout(PATIENCE, Arc::clone(&live.state).lock_owned()).await;
-        let held = held.map_err(|_| Error::UploadBusy)?;
-        if held.ended { Err(unknown()) } else { Ok(held) }
+    /// The one place of a session, whether it is in memory, in the database or nowhere.
+    fn place(&self, id: &UploadId) -> Arc<tokio::sync::Mutex<Stage>> {
+        let resting = || Arc::new(tokio::sync::Mutex::new(Stage::Resting));
+        Arc::clone(self.lock().entry(id.clone()).or_insert_with(resting))
     }
 
-    async fn take_up(&self, id: &UploadId) -> Result<Option<Arc<Live>>, Error> {
-        let Some(row) = self.meta.find_upload(id).await? else { return Ok(None) };
+    /// Takes hold of a session of this repository and this user.
+    pub(super) async fn hold(&self, grant: &Grant, id: &UploadId) -> Result<Held, Error> {
+        let unknown = || Error::UploadUnknown(id.clone());
+        let place = tokio::time::timeout(PATIENCE, self.place(id).lock_owned());
+        let mut place = place.await.map_err(|_| Error::UploadBusy)?;
+        if matches!(*place, Stage::Resting) {
+            let (sessions, id) = (self.clone(), id.clone());
+            place = super::upload::on_its_own(async move {
+                sessions.take_up(&id, &mut place).await?;
+                Ok(place)
+            })
+            .await?;
+        }
+        match &mut *place {
+            Stage::Open(open)
+                if open.repository == *grant.repository() && open.owner == grant.actor() =>
+            {
+                open.touched = self.clock.now();
+                Ok(Held(place))
+            }
+            Stage::Open(_) => Err(unknown()),
+            Stage::Resting | Stage::Ended => {
+                self.forget(id);
+                Err(unknown())
+            }
+        }
+    }
+
+    /// Reads a resting session from the database, and looks at what its file really has.
+    async fn take_up(&self, id: &UploadId, place: &mut Stage) -> Result<(), Error> {
+        let Some(row) = self.meta.find_upload(id).await? else {
+            *place = Stage::Ended;
+            return Ok(());
+        };
         let mut session = Session::restore(&row.state)?;
+        leftovers::withdraw(&self.meta, &self.blobs, id).await?;
         self.blobs.resume(id, &mut session).await?;
-        Ok(Some(self.keep(id.clone(), row.repository, row.owner, session)))
+        let (repository, owner, touched) = (row.repository, row.owner, self.clock.now());
+        *place = Stage::Open(Box::new(Open { repository, owner, session, touched }));
+        Ok(())
     }
 
     /// Writes down how far a session has come.
@@ -131,38 +162,48 @@ impl Sessions {
     /// Forgets sessions that rest; they can still be continued.
     pub fn rest(&self) {
         let now = self.clock.now();
-        self.lock().retain(|_, live| {
-            let touched = *live.touched.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::strong_count(&live.state) > 1 || now.since(touched) < RESTING
+        self.lock().retain(|_, place| {
+            // One that somebody else knows of is in use.
+            let Some(stage) = Arc::get_mut(place) else { return true };
+            match stage.get_mut() {
+                Stage::Open(open) => now.since(open.touched) < RESTING,
+                Stage::Resting | Stage::Ended => false,
+            }
         });
     }
 
     /// Removes sessions that nobody touched for `expire_after`, at most a few hundred; says how many.
     pub async fn purge(&self, expire_after: Duration) -> Result<u64, Error> {
-        let stale = self.meta.list_stale_uploads(self.clock.now() - expire_after, 500).await?;
+        let before = self.clock.now() - expire_after;
+        let stale = self.meta.list_stale_uploads(before, 500).await?;
         let mut purged = 0;
         for row in stale {
-            let live = self.lock().get(&row.id).cloned();
-            let live = match live {
-                Some(live) => live,
-                None => match self.take_up(&row.id).await {
-                    Ok(Some(live)) => live,
-                    Ok(None) => continue,
-                    Err(Error::Blob(blob::Error::Session(what))) => {
-                        tracing::error!(upload.id = %row.id, "dropped an upload that cannot be read: {what}");
-                        self.meta.delete_upload(&row.id).await?;
-                        continue;
-                    }
-                    Err(error) => return Err(error),
-                },
-            };
             // One that is writing at this very moment is not stale, however old its row is.
-            let Ok(mut held) = Arc::clone(&live.state).try_lock_owned() else { continue };
-            held.ended = true;
-            self.blobs.abandon(&row.id, &held.session).await?;
+            let Ok(mut place) = self.place(&row.id).try_lock_owned() else { continue };
+            let fresh = match &*place {
+                Stage::Open(open) => open.touched >= before,
+                Stage::Resting => {
+                    self.meta.find_upload(&row.id).await?.is_none_or(|row| row.updated_at >= before)
+                }
+                Stage::Ended => true,
+            };
+            if fresh {
+                continue;
+            }
+            let saved = Session::restore(&row.state);
+            let session = match (&*place, &saved) {
+                (Stage::Open(open), _) => Some(&open.session),
+                (_, Ok(saved)) => Some(saved),
+                (_, Err(_)) => None,
+            };
+            leftovers::discard(&self.meta, &self.blobs, &row.id, session).await?;
             self.meta.delete_upload(&row.id).await?;
+            *place = Stage::Ended;
             self.forget(&row.id);
-            tracing::info!(upload.id = %row.id, repo.name = %row.repository, "dropped an abandoned upload to {}", row.repository);
+            tracing::info!(
+                upload.id = %row.id, repo.name = %row.repository,
+                "dropped an abandoned upload to {}", row.repository
+            );
             purged += 1;
         }
         Ok(purged)

@@ -3,16 +3,14 @@
 //! Work on a session goes on in a task of its own when the request that asked for it is dropped, so that a client that
 //! hangs up leaves neither a half-counted chunk nor a half-finished blob.
 
-use bytes::Bytes;
-use futures::Stream;
-use tokio::sync::OwnedMutexGuard;
-
 use super::sessions::Held;
-use super::{Error, Push, Registry};
+use super::{Error, Push, Registry, leftovers};
 use crate::auth::Grant;
 use crate::blob::{self, Append, BodyError, Session};
 use crate::meta::{Location, StoredBlob};
 use crate::oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
+use bytes::Bytes;
+use futures::Stream;
 
 /// A request's body and what its headers say of it.
 #[derive(Debug)]
@@ -36,8 +34,8 @@ pub enum Mounted {
 
 impl Push<'_> {
     /// Starts an upload session; `algorithm` is what the client hints that it will close with.
-    pub fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
-        self.registry.blobs.space().check_push(0)?;
+    pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
+        self.registry.blobs.space().check_push(0).await?;
         Ok(self.registry.sessions.start(&self.grant, algorithm))
     }
 
@@ -67,12 +65,12 @@ impl Push<'_> {
                 return Ok(Mounted::Yes);
             }
         }
-        self.start_upload(digest.algorithm()).map(Mounted::No)
+        self.start_upload(digest.algorithm()).await.map(Mounted::No)
     }
 
     /// Bytes that a session has.
     pub async fn upload_size(&self, id: &UploadId) -> Result<u64, Error> {
-        Ok(self.registry.sessions.hold(&self.grant, id).await?.session.size())
+        Ok(self.registry.sessions.hold(&self.grant, id).await?.session().size())
     }
 
     /// Appends a chunk to a session; returns the bytes that it has now.
@@ -84,8 +82,8 @@ impl Push<'_> {
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
         let (registry, id) = (self.registry.clone(), id.clone());
         on_its_own(async move {
-            registry.append(&id, &mut held.session, body).await?;
-            Ok(held.session.size())
+            registry.append(&id, &mut held, body).await?;
+            Ok(held.session().size())
         })
         .await
     }
@@ -105,20 +103,29 @@ impl Push<'_> {
         E: Into<BodyError> + Send + 'static,
     {
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
-        let (registry, id, digest, grant) =
-            (self.registry.clone(), id.clone(), digest.clone(), self.grant.clone());
+        let (registry, id) = (self.registry.clone(), id.clone());
+        let (digest, grant) = (digest.clone(), self.grant.clone());
         on_its_own(async move {
-            registry.append(&id, &mut held.session, body).await?;
-            if let Err(error) = registry.blobs.verify(&id, &held.session, &digest).await {
-                if matches!(error, blob::Error::DigestMismatch { .. }) {
-                    registry.end(&id, &mut held).await?;
+            registry.append(&id, &mut held, body).await?;
+            let result = match registry.blobs.verify(&id, held.session(), &digest).await {
+                Ok(()) => registry.commit(&id, held.session(), &digest, &grant, true).await,
+                Err(error) => Err(error.into()),
+            };
+            match result {
+                Ok(()) => {
+                    held.end();
+                    registry.sessions.forget(&id);
+                    Ok(())
                 }
-                return Err(error.into());
+                // What was received is not what was meant, or is not there any more.
+                Err(
+                    error @ (Error::DigestInvalid { .. } | Error::Blob(blob::Error::Lost { .. })),
+                ) => {
+                    registry.end(&id, &mut held).await?;
+                    Err(error)
+                }
+                Err(error) => Err(error),
             }
-            registry.commit(&id, &held.session, &digest, &grant, true).await?;
-            held.ended = true;
-            registry.sessions.forget(&id);
-            Ok(())
         })
         .await
     }
@@ -140,7 +147,7 @@ impl Push<'_> {
                 Err(error) => Err(error),
             };
             if let Err(error) = received {
-                registry.blobs.abandon(&id, &session).await?;
+                registry.blobs.abandon(&id, Some(&session)).await?;
                 return Err(error.into());
             }
             // From here on a failure may have come after the row: what is left is for the sweep, which asks the database.
@@ -161,13 +168,14 @@ impl Registry {
     async fn append<S, E>(
         &self,
         id: &UploadId,
-        session: &mut Session,
+        held: &mut Held,
         body: BodyPart<S>,
     ) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: Into<BodyError>,
     {
+        let session = held.session();
         if let Some(range) = body.range {
             if range.first != session.size() {
                 return Err(Error::ChunkOutOfOrder { upload: id.clone(), offset: session.size() });
@@ -181,6 +189,9 @@ impl Registry {
         let result = self.blobs.append(id, session, body.stream, append).await;
         if session.size() != before {
             self.sessions.save(id, session);
+        }
+        if matches!(result, Err(blob::Error::Lost { .. })) {
+            self.end(id, held).await?;
         }
         Ok(result?)
     }
@@ -205,12 +216,17 @@ impl Registry {
         let blob =
             StoredBlob { digest: digest.clone(), size: session.size(), location: location.clone() };
         let upload = has_row.then(|| id.clone());
-        let unneeded =
-            self.meta.commit_blob(grant.repository(), blob, broken, upload, grant.actor()).await?;
-        if let Some(unneeded) = unneeded {
-            self.blobs.delete(&unneeded).await?;
+        let meta = &self.meta;
+        let committed = meta.commit_blob(grant.repository(), blob, broken, upload, grant.actor());
+        // From here on the blob is there. What fails now only leaves something for the sweep to remove.
+        if let Some(unneeded) = committed.await?
+            && let Err(error) = self.blobs.delete(&unneeded).await
+        {
+            tracing::error!(%error, "could not remove {}: {error}", unneeded.as_str());
         }
-        self.blobs.settle(id, session, &location).await?;
+        if let Err(error) = self.blobs.settle(id, session, &location).await {
+            tracing::error!(%error, upload.id = %id, "could not remove an upload that has ended: {error}");
+        }
         Ok(())
     }
 
@@ -225,11 +241,13 @@ impl Registry {
         }
     }
 
-    async fn end(&self, id: &UploadId, held: &mut OwnedMutexGuard<Held>) -> Result<(), Error> {
-        held.ended = true;
-        self.sessions.forget(id);
+    /// Ends a session that becomes no blob. The files go first: a row without files is read again and ended, files
+    /// without a row wait for the next start.
+    async fn end(&self, id: &UploadId, held: &mut Held) -> Result<(), Error> {
+        leftovers::discard(&self.meta, &self.blobs, id, Some(held.session())).await?;
         self.meta.delete_upload(id).await?;
-        self.blobs.abandon(id, &held.session).await?;
+        held.end();
+        self.sessions.forget(id);
         Ok(())
     }
 }
@@ -243,7 +261,8 @@ enum Stored {
     Not,
 }
 
-async fn on_its_own<T: Send + 'static>(
+/// Runs work to its end even when the request that waits for it is dropped.
+pub(super) async fn on_its_own<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
     tokio::spawn(work).await.map_err(|_| Error::Blob(blob::Error::Stopped))?

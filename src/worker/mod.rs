@@ -2,13 +2,12 @@
 //!
 //! Scans, replication, webhooks and collection will be durable jobs of this room.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::blob::{BlobStore, Location};
-use crate::meta::{self, Meta};
+use crate::blob::BlobStore;
 use crate::registry::{self, Registry};
 
 /// How often abandoned uploads are looked for.
@@ -17,8 +16,6 @@ const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// What the worker works with.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// Rows.
-    pub meta: Meta,
     /// Bytes.
     pub blobs: BlobStore,
     /// Sessions.
@@ -30,9 +27,6 @@ pub struct Worker {
 /// Why a piece of work failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The database failed.
-    #[error(transparent)]
-    Meta(#[from] meta::Error),
     /// The blob store failed.
     #[error(transparent)]
     Blob(#[from] crate::blob::Error),
@@ -70,7 +64,8 @@ impl Worker {
     pub async fn purge(&self) -> Result<u64, Error> {
         let sessions = self.registry.sessions();
         sessions.rest();
-        self.blobs.space().keep_ballast();
+        let space = Arc::clone(self.blobs.space());
+        let _ = tokio::task::spawn_blocking(move || space.keep_ballast()).await;
         let mut purged = 0;
         loop {
             let batch = sessions.purge(self.expire_after).await?;
@@ -81,22 +76,11 @@ impl Worker {
         }
     }
 
-    /// Removes what uploads without a session left when the last process was killed.
+    /// Removes what uploads without a session left when the last process was killed; says of how many.
     pub async fn sweep(&self, started: SystemTime) -> Result<u64, Error> {
-        let left = self.blobs.leftover_uploads(started).await?;
         let mut removed = 0;
-        for upload in left {
-            if self.meta.find_upload(&upload.id).await?.is_some() {
-                continue;
-            }
-            let mut named = HashSet::new();
-            for digest in &upload.digests {
-                named.extend(self.meta.find_blob_anywhere(digest).await?.map(|blob| blob.location));
-            }
-            self.blobs
-                .remove_leftover(&upload, move |location: &Location| named.contains(location))
-                .await?;
-            removed += 1;
+        for id in self.blobs.leftover_uploads(started).await? {
+            removed += u64::from(self.registry.sweep(&id).await?);
         }
         Ok(removed)
     }

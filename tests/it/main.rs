@@ -16,5 +16,6 @@ mod limits;
 mod model;
 mod smoke;
 mod support;
+mod tidy;
 mod tls;
 mod v2;

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use bytes::{Bytes, BytesMut};
-use futures::StreamExt as _;
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, Method, StatusCode};
 
@@ -196,19 +195,14 @@ async fn read(body: Body, headers: &HeaderMap, extensions: &Extensions) -> Resul
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     let idle = extensions.get::<Peer>().map(|peer| peer.idle_timeout);
-    let mut chunks =
-        RequestStream::new(body, idle.ok_or_else(|| Error::internal("a request without a peer"))?);
     if announced.is_some_and(|length| length > MAX_MANIFEST_BYTES) {
         return Err(registry::Error::ManifestTooLarge.into());
     }
-    let mut bytes = BytesMut::with_capacity(announced.unwrap_or(4096));
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk.map_err(registry::Error::Interrupted)?);
-        if bytes.len() > MAX_MANIFEST_BYTES {
-            return Err(registry::Error::ManifestTooLarge.into());
-        }
-    }
-    Ok(bytes.freeze())
+    let idle = idle.ok_or_else(|| Error::internal("a request without a peer"))?;
+    let whole = RequestStream::new(body, idle)
+        .read_whole(announced.unwrap_or(4096), MAX_MANIFEST_BYTES)
+        .await;
+    Ok(whole.map_err(registry::Error::Interrupted)?.ok_or(registry::Error::ManifestTooLarge)?)
 }
 
 /// Whether the body of an answer is wanted.

@@ -17,9 +17,6 @@ use crate::oci::{Digest, MediaType, RepositoryName};
 /// Entries of a page whose size the client leaves to us.
 const PAGE: u64 = 500;
 
-/// A page is cut when it holds so many bytes: clients read it like a manifest, of 4 MiB at most.
-const PAGE_BYTES: usize = 3 << 20;
-
 /// `GET /v2/{name}/referrers/{digest}`: an index, empty if there are none; never 404, even if the repository does not
 /// exist yet.
 pub(super) async fn list(
@@ -34,25 +31,15 @@ pub(super) async fn list(
     let after: Option<Digest> = paging.after.parse().ok();
     let wanted = query.get("artifactType").filter(|kind| !kind.is_empty()).map(str::to_owned);
     let filtered = wanted.is_some();
-    let mut page = pull.referrers(&subject, wanted, after.as_ref(), paging.limit).await?;
-
-    let (mut descriptors, mut bytes, mut last) = (Vec::new(), 0, None);
-    for referrer in std::mem::take(&mut page.items) {
-        let descriptor = descriptor(&referrer);
-        bytes += descriptor.len();
-        if bytes > PAGE_BYTES && !descriptors.is_empty() {
-            page.more = true;
-            break;
-        }
-        descriptors.push(descriptor);
-        last = Some(referrer.digest);
-    }
+    let page = pull.referrers(&subject, wanted, after.as_ref(), paging.limit).await?;
+    let last = page.items.last().filter(|_| page.more).map(|referrer| referrer.digest.clone());
+    let descriptors: Vec<_> = page.items.iter().map(descriptor).collect();
     let body = format!(
         r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
         MediaType::OCI_INDEX,
         descriptors.join(",")
     );
-    let link = last.filter(|_| page.more).map(|last| {
+    let link = last.map(|last| {
         let path = location(pull.repository(), &format!("referrers/{subject}"));
         (header::LINK, next_page(&path, &query.encode(&["last"], &[("last", last.as_str())])))
     });

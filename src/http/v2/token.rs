@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::Extensions;
 use axum::response::{IntoResponse, Response};
@@ -12,10 +12,14 @@ use http::{HeaderMap, StatusCode, header};
 use crate::app::App;
 use crate::auth::{Credentials, Issued, Principal};
 use crate::http::Error;
+use crate::http::body::RequestStream;
 use crate::http::extract::{Query, credentials, read_form};
 use crate::http::request::Peer;
 use crate::oci::{ErrorCode, Scope};
 use crate::secret::Secret;
+
+/// A form holds a password or a token, and scopes.
+const LARGEST_FORM: usize = 64 << 10;
 
 /// `GET /token`: a token for the user of the Basic credentials, or an anonymous one that covers nothing private. Asking
 /// for more than is allowed is no error (distribution, token specification).
@@ -39,13 +43,17 @@ pub(super) async fn post(
     State(app): State<Arc<App>>,
     extensions: Extensions,
     headers: HeaderMap,
-    body: Bytes,
+    body: Body,
 ) -> Result<Response, Error> {
     let bad =
         |message: &str| Error::client(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
-    let from = extensions.get::<Peer>().map(|peer| peer.address.ip());
-    let from = from.ok_or_else(|| Error::internal("a request without a peer"))?;
-    let form = read_form(&body).ok_or_else(|| bad("the body is not a form"))?;
+    let peer =
+        extensions.get::<Peer>().ok_or_else(|| Error::internal("a request without a peer"))?;
+    let from = peer.address.ip();
+    let body = RequestStream::new(body, peer.idle_timeout).read_whole(1024, LARGEST_FORM).await;
+    let body = body.map_err(|error| bad(&format!("the body broke off: {error}")))?;
+    let form =
+        body.and_then(|body| read_form(&body)).ok_or_else(|| bad("the body is not a form"))?;
     let field = |name: &str| form.get(name).map(String::as_str);
     let principal = match field("grant_type") {
         Some("password") => {

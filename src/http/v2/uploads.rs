@@ -40,7 +40,9 @@ pub(super) async fn start(
             // A name that no repository can have is like one that does not exist.
             Some(from) => match from.parse() {
                 Ok(from) => Some(from),
-                Err(_) => return Ok(accepted(&name, &push.start_upload(digest.algorithm())?, 0)),
+                Err(_) => {
+                    return Ok(accepted(&name, &push.start_upload(digest.algorithm()).await?, 0));
+                }
             },
             None => None,
         };
@@ -60,7 +62,7 @@ pub(super) async fn start(
         })?,
         None => Algorithm::Sha256,
     };
-    Ok(accepted(&name, &push.start_upload(algorithm)?, 0))
+    Ok(accepted(&name, &push.start_upload(algorithm).await?, 0))
 }
 
 /// `GET /v2/{name}/blobs/uploads/{upload}`: how far it has come.
