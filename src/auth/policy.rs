@@ -12,6 +12,8 @@ use crate::oci::{Action, RepositoryName, Scope};
 pub struct Principal {
     /// `None`: anonymous.
     name: Option<Arc<str>>,
+    /// Which password they proved to know, now or when their token was issued.
+    login: Option<Arc<str>>,
     role: Option<Role>,
     /// What a token is limited to; `None`: the principal's own password, not limited.
     scopes: Option<Arc<[Scope]>>,
@@ -140,13 +142,18 @@ impl Principal {
     /// Nobody in particular.
     #[must_use]
     pub const fn anonymous() -> Self {
-        Self { name: None, role: None, scopes: None }
+        Self { name: None, login: None, role: None, scopes: None }
     }
 
     /// A user, perhaps by a token that is limited to `scopes`.
     #[must_use]
     pub fn user(user: &User, scopes: Option<Arc<[Scope]>>) -> Self {
-        Self { name: Some(user.name.as_str().into()), role: Some(user.role), scopes }
+        Self {
+            name: Some(user.name.as_str().into()),
+            login: Some(Arc::clone(&user.login)),
+            role: Some(user.role),
+            scopes,
+        }
     }
 
     /// The name to write down; `anonymous` for nobody.
@@ -159,6 +166,11 @@ impl Principal {
     #[must_use]
     pub const fn is_by_token(&self) -> bool {
         self.scopes.is_some()
+    }
+
+    /// The user's name and which password they proved to know; `None` for nobody.
+    pub(super) fn login(&self) -> Option<(&str, &str)> {
+        Some((self.name.as_deref()?, self.login.as_deref()?))
     }
 
     /// Whether nobody is logged in.
@@ -281,7 +293,12 @@ mod tests {
     use super::*;
 
     fn principal(role: Option<Role>, scopes: Option<Vec<Scope>>) -> Principal {
-        Principal { name: role.map(|_| "ann".into()), role, scopes: scopes.map(Into::into) }
+        Principal {
+            name: role.map(|_| "ann".into()),
+            login: role.map(|_| "0".into()),
+            role,
+            scopes: scopes.map(Into::into),
+        }
     }
 
     #[test]

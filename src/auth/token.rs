@@ -23,7 +23,7 @@ pub const SERVICE: &str = "berth";
 const SKEW: Duration = Duration::from_mins(1);
 
 /// Keys are read again after this long, so that a rotation by another process is seen.
-const KEYS_FOR: Duration = Duration::from_secs(10);
+const KEYS_FOR: Duration = Duration::from_secs(1);
 
 /// Verified tokens that are remembered; verifying one costs some 100 µs.
 const REMEMBERED: usize = 10_000;
@@ -34,7 +34,10 @@ const LONGEST: usize = 16 << 10;
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
+    /// Empty: nobody in particular.
     sub: String,
+    /// [`crate::meta::User::login`]
+    login: String,
     aud: String,
     iat: i64,
     nbf: i64,
@@ -60,13 +63,15 @@ pub struct Issued {
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
     subject: Arc<str>,
+    login: Arc<str>,
     scopes: Arc<[Scope]>,
     expires_at: i64,
 }
 
 impl Verified {
-    pub(super) fn subject(&self) -> &str {
-        &self.subject
+    /// Whose it is, and which password they proved to know; `None` for nobody in particular.
+    pub(super) fn login(&self) -> Option<(&str, &str)> {
+        (!self.subject.is_empty()).then_some((&*self.subject, &*self.login))
     }
 
     pub(super) fn scopes(&self) -> Arc<[Scope]> {
@@ -147,7 +152,13 @@ impl Tokens {
         Ok(id)
     }
 
-    pub(super) async fn issue(&self, subject: &str, scopes: Vec<Scope>) -> Result<Issued, Error> {
+    /// `login`: whose it is, and which password they proved to know.
+    pub(super) async fn issue(
+        &self,
+        login: Option<(&str, &str)>,
+        scopes: Vec<Scope>,
+    ) -> Result<Issued, Error> {
+        let (subject, login) = login.unwrap_or_default();
         let keys = self.keys().await?;
         let key = keys
             .keys
@@ -158,6 +169,7 @@ impl Tokens {
         let claims = Claims {
             iss: SERVICE.into(),
             sub: subject.into(),
+            login: login.into(),
             aud: SERVICE.into(),
             iat: now.as_seconds(),
             nbf: now.as_seconds(),
@@ -211,6 +223,7 @@ impl Tokens {
         }
         let verified = Verified {
             subject: claims.sub.into(),
+            login: claims.login.into(),
             scopes: claims.access.into(),
             expires_at: claims.exp,
         };

@@ -71,7 +71,7 @@ impl KeyCommand {
                 meta.rotate_signing_key(key).await?;
                 writeln!(
                     out,
-                    "{id} signs from now on; a running registry takes it up within ten seconds"
+                    "{id} signs from now on; a running registry takes it up within a second"
                 )?;
             }
         }

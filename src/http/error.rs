@@ -256,5 +256,6 @@ pub(super) async fn no_such_method(method: Method, uri: Uri) -> Error {
 }
 
 fn shown(uri: &Uri) -> String {
-    uri.path().chars().take(200).collect()
+    // Names were folded for the routes (see `fold_name`).
+    uri.path().replace("%2F", "/").chars().take(200).collect()
 }

@@ -67,7 +67,8 @@ impl FromRequestParts<Arc<App>> for Principal {
 
 /// What a request needs, as far as its path and method tell; for the challenge after wrong credentials.
 async fn need_of(parts: &mut Parts) -> Option<Need> {
-    if parts.uri.path() == "/v2/_catalog" {
+    // The admin API's routes are nested, and see what stands behind `/api/v1`.
+    if matches!(parts.uri.path(), "/v2/_catalog" | "/repositories") {
         return Some(Need::Catalog);
     }
     let is_upload = parts.uri.path().contains("/blobs/uploads");

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::tx::{FromColumn, Row, ToValue, Tx, Value};
 use super::{Error, Meta};
 use crate::clock::Timestamp;
+use crate::oci::Algorithm;
 use crate::secret::Secret;
 
 /// What a user may do, everywhere. Rules per repository come later and narrow or widen it.
@@ -73,6 +74,8 @@ pub struct User {
     pub name: String,
     /// Argon2id, as a PHC string.
     pub password_hash: Secret<String>,
+    /// Another one with each password. Tokens carry it, so that they end with the password that they were issued for.
+    pub login: Arc<str>,
     /// What they may do.
     pub role: Role,
     /// Since when.
@@ -80,10 +83,14 @@ pub struct User {
 }
 
 fn read(row: &Row<'_>) -> Result<User, Error> {
+    let password_hash: String = row.get("password_hash")?;
+    // The hash is salted, so a part of its digest tells nothing of the password.
+    let login = Algorithm::Sha256.digest(password_hash.as_bytes()).hex()[..16].into();
     Ok(User {
         id: row.get("id")?,
         name: row.get("name")?,
-        password_hash: Secret::new(row.get("password_hash")?),
+        password_hash: Secret::new(password_hash),
+        login,
         role: row.get("role")?,
         created_at: row.get("created_at")?,
     })
