@@ -38,9 +38,14 @@ impl Client {
 
     /// Fetches a token that covers `scopes`, and uses it.
     pub(crate) async fn log_in(&self, scopes: &[&str]) -> Self {
+        self.with_token(&self.token(scopes).await)
+    }
+
+    /// Fetches a token that covers `scopes`.
+    pub(crate) async fn token(&self, scopes: &[&str]) -> String {
         let query: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
         let answer = self.get(&format!("/token?service=berth{query}")).await.ok();
-        self.with_token(answer.json()["token"].as_str().unwrap())
+        answer.json()["token"].as_str().unwrap().to_owned()
     }
 
     /// A request to be completed and handed to [`Client::send`].

@@ -3,6 +3,7 @@
 mod answer;
 mod app;
 mod client;
+mod command;
 mod dice;
 mod image;
 mod process;
@@ -13,6 +14,7 @@ mod style;
 pub(crate) use answer::Answer;
 pub(crate) use app::TestApp;
 pub(crate) use client::Client;
+pub(crate) use command::{berth, berth_reads};
 pub(crate) use dice::Dice;
 pub(crate) use image::{Blob, Image};
 pub(crate) use process::Process;

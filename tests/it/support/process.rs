@@ -10,6 +10,7 @@ use super::{Client, PASSWORD};
 pub(crate) struct Process {
     child: Child,
     url: String,
+    greeting: Vec<String>,
     /// What else it says: it would fail if nobody could hear it.
     _rest: BufReader<ChildStdout>,
 }
@@ -46,14 +47,23 @@ impl Process {
             .stderr(Stdio::inherit());
         change(&mut command);
         let mut child = command.spawn().unwrap();
-        let mut line = String::new();
         let mut said = BufReader::new(child.stdout.take().unwrap());
-        said.read_line(&mut line).unwrap();
-        let url = line
-            .trim()
+        let mut greeting: Vec<String> = Vec::new();
+        while !greeting.last().is_some_and(|line| line.starts_with("Log in with: ")) {
+            let mut line = String::new();
+            assert_ne!(said.read_line(&mut line).unwrap(), 0, "it ended after {greeting:?}");
+            greeting.push(line.trim_end().to_owned());
+        }
+        let url = greeting[0]
             .strip_prefix("Berth listens on ")
-            .unwrap_or_else(|| panic!("it said `{line}`"));
-        Self { url: url.to_owned(), child, _rest: said }
+            .unwrap_or_else(|| panic!("it said {greeting:?}"))
+            .to_owned();
+        Self { child, url, greeting, _rest: said }
+    }
+
+    /// What it said on stdout until it served.
+    pub(crate) fn greeting(&self) -> &[String] {
+        &self.greeting
     }
 
     pub(crate) fn pid(&self) -> u32 {
