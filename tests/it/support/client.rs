@@ -88,6 +88,12 @@ impl Client {
         self.send(self.request(Method::PUT, path).body(body)).await
     }
 
+    /// The header that says who it is, for requests that are written by hand.
+    pub(crate) fn authorization(&self) -> String {
+        let request = self.request(Method::GET, "/").build().unwrap();
+        format!("authorization: {}\r\n", request.headers()["authorization"].to_str().unwrap())
+    }
+
     /// Stores a manifest under a tag or a digest.
     pub(crate) async fn put_manifest(
         &self,

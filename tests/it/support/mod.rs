@@ -10,6 +10,7 @@ mod process;
 mod small_disk;
 pub(crate) mod stored_files;
 mod style;
+mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::TestApp;
@@ -20,6 +21,7 @@ pub(crate) use image::{Blob, Image};
 pub(crate) use process::Process;
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use style::{Push, Style};
+pub(crate) use wire::Wire;
 
 use std::time::{Duration, Instant};
 
