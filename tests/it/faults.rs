@@ -137,16 +137,34 @@ async fn a_session_goes_on_after_a_failure() {
         fault.mend();
         assert_eq!(alice.get(&session).await.status(204).header("range"), "0-999");
         alice.patch(&session, blob.bytes[1000..].to_vec()).await.status(202);
-        for step in [Step::Publish, Step::Sync, Step::SyncDirectory] {
-            fault.fail(step);
-            is_ours(alice.put(&format!("{session}?digest={}", blob.digest), "").await);
-            fault.mend();
-            pull(&alice, &blob).await.fails(404, "BLOB_UNKNOWN");
-        }
+        fault.fail(Step::Publish);
+        is_ours(alice.put(&format!("{session}?digest={}", blob.digest), "").await);
+        fault.mend();
+        pull(&alice, &blob).await.fails(404, "BLOB_UNKNOWN");
         alice.put(&format!("{session}?digest={}", blob.digest), "").await.status(201);
         assert_eq!(pull(&alice, &blob).await.ok().bytes, blob.bytes);
     }
     settle(berth, 2).await;
+}
+
+#[tokio::test]
+async fn a_session_ends_with_a_failed_sync() {
+    let (fault, berth) = Fault::start().await;
+    let alice = berth.writer("alice").await;
+    for step in [Step::Sync, Step::SyncDirectory] {
+        let blob = Blob::new(format!("{step:?}"));
+        let session = alice.start_upload("team/app").await;
+        alice.patch(&session, blob.bytes.clone()).await.status(202);
+        fault.fail(step);
+        is_ours(alice.put(&format!("{session}?digest={}", blob.digest), "").await);
+        fault.mend();
+        pull(&alice, &blob).await.fails(404, "BLOB_UNKNOWN");
+        // The kernel may have dropped the bytes and would not say so again: they must be sent anew.
+        alice.get(&session).await.fails(404, "BLOB_UPLOAD_UNKNOWN");
+        alice.push_blob("team/app", &blob).await;
+        assert_eq!(pull(&alice, &blob).await.ok().bytes, blob.bytes);
+    }
+    stored_files::compare(&berth).await;
 }
 
 #[tokio::test]
@@ -211,17 +229,30 @@ async fn a_file_that_cannot_be_removed_is_swept_at_the_next_start() {
         assert!(matches!(status, 201 | 500), "{status}");
         fault.mend();
     }
-    fault.fail(Step::Delete);
+    settle(berth, stored).await;
+}
+
+#[tokio::test]
+async fn an_upload_whose_file_cannot_be_removed_can_be_ended_again() {
+    let (fault, berth) = Fault::start().await;
+    let alice = berth.writer("alice").await;
     let session = alice.start_upload("team/app").await;
     alice.patch(&session, "to be cancelled").await.status(202);
+    fault.fail(Step::Delete);
     is_ours(alice.delete(&session).await);
+    fault.mend();
+    alice.delete(&session).await.status(204);
     alice.get(&session).await.fails(404, "BLOB_UPLOAD_UNKNOWN");
+
     let session = alice.start_upload("team/app").await;
     alice.patch(&session, "of another digest").await.status(202);
-    let wrong = Blob::new("something else");
-    is_ours(alice.put(&format!("{session}?digest={}", wrong.digest), "").await);
+    let wrong = format!("{session}?digest={}", Blob::new("something else").digest);
+    fault.fail(Step::Delete);
+    is_ours(alice.put(&wrong, "").await);
     fault.mend();
-    settle(berth, stored).await;
+    alice.put(&wrong, "").await.fails(400, "DIGEST_INVALID");
+    alice.get(&session).await.fails(404, "BLOB_UPLOAD_UNKNOWN");
+    stored_files::compare(&berth).await;
 }
 
 #[tokio::test]
