@@ -158,6 +158,7 @@ impl App {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.meta.close().await;
         // The next process may begin, even while something here still holds the app.
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

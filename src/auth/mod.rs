@@ -163,15 +163,12 @@ impl Auth {
             Some(row) => self.meta.find_user_by_id(row.user_id).await?,
             None => None,
         };
-        match user {
-            // A good one is let in whatever others at this address do: 256 random bits cannot be guessed.
-            Some(user) => Ok(Principal::user(&user, None)),
-            None => {
-                self.throttle.check(from)?;
-                self.throttle.failed(from);
-                Err(Error::Credentials)
-            }
+        if let Some(user) = user {
+            return Ok(Principal::user(&user, None));
         }
+        self.throttle.check(from)?;
+        self.throttle.failed(from);
+        Err(Error::Credentials)
     }
 
     /// The public keys that verify registry tokens, as a JSON Web Key Set (RFC 7517).

@@ -9,6 +9,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use crate::clock::{Clock, Timestamp};
@@ -28,8 +29,11 @@ const KEYS_FOR: Duration = Duration::from_secs(1);
 /// Verified tokens that are remembered; verifying one costs some 100 µs.
 const REMEMBERED: usize = 10_000;
 
+/// Scopes in a token: with names of the greatest length it stays below [`LONGEST`].
+const MOST_SCOPES: usize = 64;
+
 /// Tokens longer than this are not looked at.
-const LONGEST: usize = 16 << 10;
+const LONGEST: usize = 32 << 10;
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -84,7 +88,7 @@ pub(super) struct Tokens {
     clock: Clock,
     lifetime: Duration,
     keys: Mutex<Arc<Keys>>,
-    verified: quick_cache::sync::Cache<Box<str>, Verified>,
+    verified: quick_cache::sync::Cache<[u8; 32], Verified>,
 }
 
 struct Keys {
@@ -156,8 +160,9 @@ impl Tokens {
     pub(super) async fn issue(
         &self,
         login: Option<(&str, &str)>,
-        scopes: Vec<Scope>,
+        mut scopes: Vec<Scope>,
     ) -> Result<Issued, Error> {
+        scopes.truncate(MOST_SCOPES);
         let (subject, login) = login.unwrap_or_default();
         let keys = self.keys().await?;
         let key = keys
@@ -193,7 +198,8 @@ impl Tokens {
     pub(super) async fn verify(&self, token: &Secret<String>) -> Result<Verified, Error> {
         let text = token.expose().as_str();
         let now = self.clock.now().as_seconds();
-        if let Some(verified) = self.verified.get(text) {
+        let fingerprint: [u8; 32] = Sha256::digest(text).into();
+        if let Some(verified) = self.verified.get(&fingerprint) {
             return if verified.expires_at > now { Ok(verified) } else { Err(Error::Token) };
         }
         if text.len() > LONGEST {
@@ -227,7 +233,7 @@ impl Tokens {
             scopes: claims.access.into(),
             expires_at: claims.exp,
         };
-        self.verified.insert(text.into(), verified.clone());
+        self.verified.insert(fingerprint, verified.clone());
         Ok(verified)
     }
 

@@ -55,10 +55,7 @@ pub(super) struct LocalStore {
 
 impl LocalStore {
     pub(super) fn open(root: &Path, probe: Probe) -> Result<Self, Error> {
-        for directory in ["uploads", "blobs"] {
-            let path = root.join(directory);
-            std::fs::create_dir_all(&path).map_err(io(&path))?;
-        }
+        make_directories(root)?;
         let open = quick_cache::sync::Cache::new(OPEN_FILES);
         Ok(Self { root: Arc::new(root.to_owned()), open: Arc::new(open), probe })
     }
@@ -208,17 +205,7 @@ impl LocalStore {
             }
             let shard = to.parent().unwrap_or(&root);
             probe.at(Step::Publish).map_err(io(&to))?;
-            match std::fs::hard_link(&from, &to) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {
-                    std::fs::create_dir_all(shard).map_err(io(shard))?;
-                    link(&from, &to)?;
-                    for directory in [shard.parent().unwrap_or(shard), &root.join("blobs")] {
-                        sync_directory(directory)?;
-                    }
-                }
-                Ok(()) => {}
-                Err(_) => link(&from, &to)?,
-            }
+            link(&from, &to)?;
             // The name comes first: on a journalling file system one commit then carries the bytes and the name, and
             // the directory's sync has nothing left to do. No row names the file before both have returned.
             // A second sync after a failed one would succeed without having written: then the bytes must come again.
@@ -338,6 +325,29 @@ fn digests(path: &Path) -> Result<Vec<Digest>, Error> {
     Ok(found)
 }
 
+/// Makes all directories at once and syncs them, so that none is ever new when a blob is acknowledged in it.
+fn make_directories(root: &Path) -> Result<(), Error> {
+    let blobs = root.join("blobs");
+    let algorithms =
+        [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| blobs.join(algorithm.as_str()));
+    let uploads = root.join("uploads");
+    // The last one to be made tells that all are there.
+    if uploads.is_dir() {
+        return Ok(());
+    }
+    for algorithm in &algorithms {
+        for shard in 0..=255 {
+            let path = algorithm.join(format!("{shard:02x}"));
+            std::fs::create_dir_all(&path).map_err(io(&path))?;
+        }
+        sync_directory(algorithm)?;
+    }
+    sync_directory(&blobs)?;
+    sync_directory(root)?;
+    std::fs::create_dir_all(&uploads).map_err(io(&uploads))?;
+    sync_directory(root)
+}
+
 /// The name of a finished upload.
 fn location(id: &UploadId, digest: &Digest) -> Location {
     let hex = digest.hex();
@@ -393,6 +403,15 @@ impl Writer {
 
 impl Part {
     fn write(&mut self, batch: &[Bytes]) -> Result<(), Error> {
+        let written = self.write_batch(batch);
+        if let (Err(_), Some(file)) = (&written, &self.file) {
+            // On a full disk the bytes that do not count are what keeps it full.
+            let _ = file.set_len(self.start);
+        }
+        written
+    }
+
+    fn write_batch(&mut self, batch: &[Bytes]) -> Result<(), Error> {
         self.probe.at(Step::Write).map_err(io(&self.path))?;
         if self.file.is_none() {
             self.file = Some(self.open()?);

@@ -7,7 +7,6 @@ use clap::{Args, Subcommand};
 use super::settings::Settings;
 use crate::auth::new_signing_key;
 use crate::clock::{Clock, Timestamp};
-use crate::meta::Meta;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -39,11 +38,12 @@ impl KeyCommand {
             Self::Rotate(rotate) => &rotate.settings,
         };
         let clock = Clock::system();
-        let meta = Meta::open(&settings.load(None)?.config.storage.data, clock.clone())?;
+        let meta = settings.open()?;
         let mut out = std::io::stdout().lock();
         match self {
             Self::List(list) => {
                 let keys = meta.list_signing_keys(Timestamp::from_millis(0)).await?;
+                meta.close().await;
                 if list.json {
                     let keys: Vec<_> = keys
                         .iter()
@@ -69,6 +69,7 @@ impl KeyCommand {
                 let key = new_signing_key(clock.now())?;
                 let id = key.id.clone();
                 meta.rotate_signing_key(key).await?;
+                meta.close().await;
                 writeln!(
                     out,
                     "{id} signs from now on; a running registry takes it up within a second"

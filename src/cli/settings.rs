@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use clap::Args;
 
+use crate::clock::Clock;
 use crate::config::{Loaded, Overlay};
+use crate::meta::Meta;
 
 /// Looked for in this order when no file is named.
 const DEFAULT_FILES: [&str; 2] = ["berth.toml", "/etc/berth/berth.toml"];
@@ -52,6 +54,25 @@ impl Settings {
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();
         Ok(Loaded::load(&Overlay { file, environment, flags })?)
+    }
+}
+
+impl Settings {
+    /// Opens the database of a data directory that exists; a mistyped one is not made.
+    pub(super) fn open(&self) -> anyhow::Result<Meta> {
+        let data = self.load(None)?.config.storage.data;
+        if !data.join("berth.db").exists() {
+            anyhow::bail!(
+                "there is no registry in {}: name its data directory with --data, or start one with `berth serve`",
+                data.display()
+            );
+        }
+        Ok(Meta::open(&data, Clock::system())?)
+    }
+
+    /// Opens the database, and makes it when it is missing.
+    pub(super) fn open_or_make(&self) -> anyhow::Result<Meta> {
+        Ok(Meta::open(&self.load(None)?.config.storage.data, Clock::system())?)
     }
 }
 

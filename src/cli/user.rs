@@ -6,8 +6,7 @@ use clap::{Args, Subcommand};
 
 use super::settings::Settings;
 use crate::auth::{MIN_PASSWORD, hash_password, is_user_name};
-use crate::clock::Clock;
-use crate::meta::{Meta, Role};
+use crate::meta::Role;
 use crate::secret::{Secret, random_text};
 
 #[derive(Debug, Subcommand)]
@@ -111,10 +110,6 @@ impl Password {
     }
 }
 
-fn open(settings: &Settings) -> anyhow::Result<Meta> {
-    Ok(Meta::open(&settings.load(None)?.config.storage.data, Clock::system())?)
-}
-
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
@@ -130,7 +125,7 @@ impl UserCommand {
                     );
                 }
                 let role: Role = add.role.parse().map_err(anyhow::Error::msg)?;
-                let meta = open(&add.settings)?;
+                let meta = add.settings.open_or_make()?;
                 let password = add.password.read()?;
                 if !meta.add_user(&add.name, hash_password(&password), role).await? {
                     anyhow::bail!(
@@ -138,12 +133,13 @@ impl UserCommand {
                         add.name
                     );
                 }
+                meta.close().await;
                 add.password.tell(&password)?;
                 say(&format!("made the {role} {}", add.name));
             }
             Self::List(list) => list.run().await?,
             Self::Passwd(passwd) => {
-                let meta = open(&passwd.settings)?;
+                let meta = passwd.settings.open()?;
                 if meta.find_user(&passwd.name).await?.is_none() {
                     anyhow::bail!(
                         "there is no user `{}`; `berth user list` shows them",
@@ -152,11 +148,12 @@ impl UserCommand {
                 }
                 let password = passwd.password.read()?;
                 meta.set_password(&passwd.name, hash_password(&password)).await?;
+                meta.close().await;
                 passwd.password.tell(&password)?;
                 say(&format!("changed the password of {}", passwd.name));
             }
             Self::Remove(remove) => {
-                let meta = open(&remove.settings)?;
+                let meta = remove.settings.open()?;
                 let user = meta.find_user(&remove.name).await?;
                 if user.is_some_and(|user| user.role == Role::Administrator)
                     && meta.count_administrators().await? == 1
@@ -172,6 +169,7 @@ impl UserCommand {
                         remove.name
                     );
                 }
+                meta.close().await;
                 say(&format!("removed {}", remove.name));
             }
         }
@@ -181,7 +179,7 @@ impl UserCommand {
 
 impl List {
     async fn run(self) -> anyhow::Result<()> {
-        let meta = open(&self.settings)?;
+        let meta = self.settings.open()?;
         let (mut users, mut after) = (Vec::new(), String::new());
         loop {
             let page = meta.list_users(&after, 1000).await?;
@@ -191,6 +189,7 @@ impl List {
             }
             users.extend(page);
         }
+        meta.close().await;
         let mut out = std::io::stdout().lock();
         if self.json {
             let users: Vec<_> = users

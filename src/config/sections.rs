@@ -141,7 +141,7 @@ pub struct Registry {
 pub struct Auth {
     /// How long a registry token is good.
     pub token_lifetime: HumanDuration,
-    /// How long a refresh token is good after its last use.
+    /// How long a refresh token is good.
     pub refresh_lifetime: HumanDuration,
     /// Failed logins from one address before it must wait.
     pub failed_logins: u32,

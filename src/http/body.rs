@@ -103,11 +103,14 @@ pub(super) struct RequestStream {
     body: Body,
     limit: Duration,
     idle: Pin<Box<Sleep>>,
+    /// Since the last piece somebody asked for more: only then the client is the one who dawdles.
+    is_waiting: bool,
 }
 
 impl RequestStream {
     pub(super) fn new(body: Body, idle_timeout: Duration) -> Self {
-        Self { body, limit: idle_timeout, idle: Box::pin(tokio::time::sleep(idle_timeout)) }
+        let idle = Box::pin(tokio::time::sleep(idle_timeout));
+        Self { body, limit: idle_timeout, idle, is_waiting: false }
     }
 
     /// The whole body; `None` if it is longer than `most`.
@@ -137,13 +140,16 @@ impl Stream for RequestStream {
                 Poll::Ready(Some(Ok(frame))) => {
                     // Trailers say nothing that is needed.
                     let Ok(bytes) = frame.into_data() else { continue };
-                    let deadline = Instant::now() + this.limit;
-                    this.idle.as_mut().reset(deadline);
+                    this.is_waiting = false;
                     return Poll::Ready(Some(Ok(bytes)));
                 }
                 Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.into()))),
                 Poll::Ready(None) => return Poll::Ready(None),
                 Poll::Pending => {
+                    if !this.is_waiting {
+                        this.is_waiting = true;
+                        this.idle.as_mut().reset(Instant::now() + this.limit);
+                    }
                     ready!(this.idle.as_mut().poll(context));
                     let message = format!("nothing arrived for {} s", this.limit.as_secs());
                     return Poll::Ready(Some(Err(message.into())));

@@ -47,31 +47,43 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
     match &shared.tls {
         None => {
             peer.windows = Some(windows);
-            let builder = Builder::new(TokioExecutor::new());
-            speak(&shared, builder, socket, peer).await;
+            let greeting = tokio::time::timeout(idle_timeout, socket.speaks_http2());
+            let greeting = tokio::select! {
+                greeting = greeting => greeting,
+                () = shared.stop.cancelled() => return,
+            };
+            if let Ok(Ok(is_http2)) = greeting {
+                speak(&shared, is_http2, socket, peer).await;
+            }
         }
-        Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(socket)).await {
-            Ok(Ok(stream)) => {
-                // The greeting has settled which protocol it is; nothing needs to be guessed.
-                let builder = Builder::new(TokioExecutor::new());
-                let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                let builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
-                speak(&shared, builder, stream, peer).await;
+        Some(acceptor) => {
+            let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket));
+            let handshake = tokio::select! {
+                handshake = handshake => handshake,
+                () = shared.stop.cancelled() => return,
+            };
+            match handshake {
+                Ok(Ok(stream)) => {
+                    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    speak(&shared, is_http2, stream, peer).await;
+                }
+                Ok(Err(error)) => {
+                    tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
+                }
+                Err(_) => {
+                    tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long");
+                }
             }
-            Ok(Err(error)) => {
-                tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
-            }
-            Err(_) => {
-                tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long");
-            }
-        },
+        }
     }
 }
 
-async fn speak<S>(shared: &Arc<Shared>, mut builder: Builder<TokioExecutor>, stream: S, peer: Peer)
+async fn speak<S>(shared: &Arc<Shared>, is_http2: bool, stream: S, peer: Peer)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let builder = Builder::new(TokioExecutor::new());
+    let mut builder = if is_http2 { builder.http2_only() } else { builder.http1_only() };
     builder
         .http1()
         .timer(TokioTimer::new())

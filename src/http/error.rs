@@ -180,6 +180,8 @@ impl From<registry::Error> for Error {
             E::UploadUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
             E::UploadBusy => client(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid)
                 .with_retry_after(Duration::from_secs(5)),
+            E::TooManyUploads => client(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests)
+                .with_retry_after(Duration::from_mins(1)),
             E::ChunkOutOfOrder { upload, offset } => {
                 let known = client(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid);
                 known.with_header(header::RANGE, &upload_range(*offset)).with_upload(upload)

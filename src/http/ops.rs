@@ -26,7 +26,7 @@ async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// `GET /readyz`: the database and the blob store answer, and Berth is not stopping.
+/// `GET /readyz`: the database reads and writes, and the blob store answers.
 async fn readyz(State(app): State<Arc<App>>) -> Result<&'static str, Error> {
     match app.ready().await {
         Ok(()) => Ok("ready\n"),

@@ -105,18 +105,7 @@ pub(super) struct Socket {
     traffic: Arc<Traffic>,
     idle_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
-    greeting: Option<Greeting>,
 }
-
-/// A client must say which protocol it speaks before anybody else watches it.
-#[derive(Debug)]
-struct Greeting {
-    missing: usize,
-    deadline: Pin<Box<Sleep>>,
-}
-
-/// Length of HTTP/2's preface, which is what the protocol is told by.
-const GREETING_BYTES: usize = 24;
 
 impl Socket {
     pub(super) fn new(
@@ -125,9 +114,22 @@ impl Socket {
         traffic: Arc<Traffic>,
         idle_timeout: Duration,
     ) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(idle_timeout));
-        let greeting = Some(Greeting { missing: GREETING_BYTES, deadline });
-        Self { stream, windows, traffic, idle_timeout, stalled: None, greeting }
+        Self { stream, windows, traffic, idle_timeout, stalled: None }
+    }
+
+    /// Waits for the first bytes and says whether they begin HTTP/2 (`PRI * HTTP/2.0`, RFC 9113 §3.4). No method begins
+    /// like that, so two bytes tell.
+    pub(super) async fn speaks_http2(&self) -> io::Result<bool> {
+        let mut first = [0; 2];
+        loop {
+            match self.stream.peek(&mut first).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                // What is there already is found again at once: wait for more.
+                1 if first[0] == b'P' => tokio::time::sleep(Duration::from_millis(10)).await,
+                1 => return Ok(false),
+                _ => return Ok(first == *b"PR"),
+            }
+        }
     }
 
     fn poll_send_file(
@@ -193,20 +195,7 @@ impl AsyncRead for Socket {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.stream).poll_read(context, buf);
-        let read = buf.filled().len() - before;
-        self.traffic.received(read);
-        if let Some(greeting) = &mut self.greeting {
-            greeting.missing = greeting.missing.saturating_sub(read);
-            if greeting.missing == 0 {
-                self.greeting = None;
-            } else if result.is_pending() {
-                ready!(greeting.deadline.as_mut().poll(context));
-                return Poll::Ready(Err(io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    "the client says nothing",
-                )));
-            }
-        }
+        self.traffic.received(buf.filled().len() - before);
         result
     }
 }

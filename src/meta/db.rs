@@ -30,10 +30,23 @@ type Settle = Box<dyn FnOnce(Option<Error>) + Send>;
 /// A queued change and who waits for it.
 trait Change: Send {
     /// Runs it; `Ok` still has to be committed before it is settled, `Err` has failed by itself.
-    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Result<Settle, Settle>;
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Result<Settle, Failed>;
 
     /// Answers without having run it.
     fn refuse(self: Box<Self>, error: Error);
+}
+
+/// What the writer is told.
+enum Message {
+    Change(Box<dyn Change>),
+    Close(oneshot::Sender<()>),
+}
+
+/// A change that has failed by itself.
+struct Failed {
+    settle: Settle,
+    /// For want of space, which is then what the others of its group failed for.
+    is_full: bool,
 }
 
 struct Queued<C, A> {
@@ -47,11 +60,14 @@ where
     C: FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send,
     A: FnOnce(Result<T, Error>) + Send + 'static,
 {
-    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Result<Settle, Settle> {
+    fn run(self: Box<Self>, tx: &mut Tx<'_>) -> Result<Settle, Failed> {
         let Self { change, answer } = *self;
         match change(tx) {
             Ok(value) => Ok(Box::new(move |failure| answer(failure.map_or(Ok(value), Err)))),
-            Err(error) => Err(Box::new(move |failure| answer(Err(failure.unwrap_or(error))))),
+            Err(error) => Err(Failed {
+                is_full: matches!(error, Error::Full),
+                settle: Box::new(move |failure| answer(Err(failure.unwrap_or(error)))),
+            }),
         }
     }
 
@@ -63,7 +79,7 @@ where
 /// A handle of the database; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Db {
-    queue: Sender<Box<dyn Change>>,
+    queue: Sender<Message>,
     readers: Arc<Readers>,
     pub(super) epochs: Arc<Epochs>,
     pub(super) stats: Arc<Stats>,
@@ -149,7 +165,19 @@ impl Db {
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
         answer: impl FnOnce(Result<T, Error>) + Send + 'static,
     ) -> Result<(), Error> {
-        self.queue.send(Box::new(Queued { change, answer })).map_err(|_| Error::Closed)
+        self.queue
+            .send(Message::Change(Box::new(Queued { change, answer })))
+            .map_err(|_| Error::Closed)
+    }
+
+    /// Waits for what is queued, and closes every connection. Later changes fail with [`Error::Closed`].
+    pub(super) async fn close(&self) {
+        self.readers.permits.close();
+        self.readers.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let (closed, wait) = oneshot::channel();
+        if self.queue.send(Message::Close(closed)).is_ok() {
+            let _ = wait.await;
+        }
     }
 
     /// Runs `read` on a reader's connection, in one snapshot, off the executor's threads.
@@ -209,18 +237,27 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, changes: &Receiver<Box<dyn Change>>) {
+    fn run(mut self, changes: &Receiver<Message>) {
         loop {
             let first = changes.recv_timeout(FOREIGN_CHANGES);
             self.notice_foreign_changes();
             match first {
-                Ok(first) => self.commit_group(first, changes),
+                Ok(Message::Change(first)) => {
+                    if let Some(closed) = self.commit_group(first, changes) {
+                        return self.close(closed);
+                    }
+                }
+                Ok(Message::Close(closed)) => return self.close(closed),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        // The last handle is gone: leave one file behind instead of three.
-        drop(self.connection.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)"));
+    }
+
+    /// Leaves one file behind instead of three, and no queued change undone.
+    fn close(self, closed: oneshot::Sender<()>) {
+        drop(self.connection);
+        let _ = closed.send(());
     }
 
     fn notice_foreign_changes(&mut self) {
@@ -235,31 +272,48 @@ impl Writer {
         }
     }
 
-    fn commit_group(&mut self, first: Box<dyn Change>, changes: &Receiver<Box<dyn Change>>) {
+    /// Runs what is queued as one transaction; returns the wish to close, if that came up.
+    fn commit_group(
+        &mut self,
+        first: Box<dyn Change>,
+        changes: &Receiver<Message>,
+    ) -> Option<oneshot::Sender<()>> {
         let mut committing: Vec<Settle> = Vec::new();
         let mut touched = Vec::new();
         if let Err(error) = self.sql("BEGIN IMMEDIATE") {
             first.refuse(error);
-            return;
+            return None;
         }
         let mut next = Some(first);
         let mut failed: Vec<Settle> = Vec::new();
-        let mut aborted = false;
+        let mut aborted = None;
+        let mut closing = None;
         while let Some(change) = next.take() {
-            match self.run_one(change, &mut touched) {
-                Ok(settle) => committing.push(settle),
-                Err(settle) => failed.push(settle),
-            }
-            // SQLite rolls a whole transaction back when the disk is full or an I/O operation fails.
-            if self.connection.is_autocommit() {
-                aborted = true;
-                break;
+            match self.run_one(change) {
+                Ok((settle, stripes)) => {
+                    committing.push(settle);
+                    touched.extend(stripes);
+                }
+                Err(failure) => {
+                    failed.push(failure.settle);
+                    // SQLite rolls a whole transaction back when the disk is full or an I/O operation fails.
+                    if self.connection.is_autocommit() {
+                        let what = "another change of the same group could not be undone by itself";
+                        let full = failure.is_full;
+                        aborted = Some(if full { Error::Full } else { Error::Group(what.into()) });
+                        break;
+                    }
+                }
             }
             if committing.len() + failed.len() < LARGEST_GROUP {
-                next = changes.try_recv().ok();
+                match changes.try_recv() {
+                    Ok(Message::Change(change)) => next = Some(change),
+                    Ok(Message::Close(closed)) => closing = Some(closed),
+                    Err(_) => {}
+                }
             }
         }
-        let committed = if aborted { Err(Error::Full) } else { self.commit(committing.len()) };
+        let committed = aborted.map_or_else(|| self.commit(committing.len()), Err);
         match committed {
             Ok(()) => {
                 touched.into_iter().for_each(|stripe| self.epochs.raise(stripe));
@@ -267,50 +321,63 @@ impl Writer {
             }
             Err(error) => {
                 tracing::error!(%error, changes = committing.len(), "a group of changes could not be committed: {error}");
-                let full = matches!(error, Error::Full);
-                committing
-                    .into_iter()
-                    .for_each(|settle| settle(Some(if full { Error::Full } else { Error::Busy })));
+                let again = || match &error {
+                    Error::Full => Error::Full,
+                    Error::Busy => Error::Busy,
+                    other => Error::Group(other.to_string()),
+                };
+                committing.into_iter().for_each(|settle| settle(Some(again())));
             }
         }
         failed.into_iter().for_each(|settle| settle(None));
+        closing
     }
 
-    fn run_one(&self, change: Box<dyn Change>, touched: &mut Vec<usize>) -> Result<Settle, Settle> {
+    /// Runs a change in a savepoint; says what it touched. Whatever cannot be undone by itself undoes the whole group.
+    fn run_one(&self, change: Box<dyn Change>) -> Result<(Settle, Vec<usize>), Failed> {
         if let Err(error) = self.sql("SAVEPOINT change") {
-            return Err(Box::new(move |_| change.refuse(error)));
+            let is_full = matches!(error, Error::Full);
+            return Err(Failed { settle: Box::new(move |_| change.refuse(error)), is_full });
         }
         let mut tx = Tx::new(&self.connection);
         // A change that panics is rolled back and refused; the writer lives on.
         let run = AssertUnwindSafe(|| change.run(&mut tx));
         let result = catch_unwind(run).unwrap_or_else(|_| {
             tracing::error!("a change panicked and was rolled back");
-            Err(Box::new(|_| {}))
+            Err(Failed { settle: Box::new(|_| {}), is_full: false })
         });
         let stripes = tx.into_touched();
         match result {
             Ok(settle) => match self.sql("RELEASE change") {
-                Ok(()) => {
-                    touched.extend(stripes);
-                    Ok(settle)
+                Ok(()) => Ok((settle, stripes)),
+                Err(error) => {
+                    self.undo_all();
+                    let is_full = matches!(error, Error::Full);
+                    Err(Failed { settle: Box::new(move |_| settle(Some(error))), is_full })
                 }
-                Err(error) => Err(Box::new(move |_| settle(Some(error)))),
             },
-            Err(settle) => {
-                if !self.connection.is_autocommit() {
-                    drop(self.sql("ROLLBACK TO change"));
-                    drop(self.sql("RELEASE change"));
+            Err(failure) => {
+                let undone =
+                    self.sql("ROLLBACK TO change").and_then(|()| self.sql("RELEASE change"));
+                if undone.is_err() {
+                    self.undo_all();
                 }
-                Err(settle)
+                Err(failure)
             }
+        }
+    }
+
+    fn undo_all(&self) {
+        if !self.connection.is_autocommit() {
+            drop(self.sql("ROLLBACK"));
         }
     }
 
     fn commit(&self, changes: usize) -> Result<(), Error> {
         let start = Instant::now();
         let result = self.sql("COMMIT");
-        if result.is_err() && !self.connection.is_autocommit() {
-            drop(self.sql("ROLLBACK"));
+        if result.is_err() {
+            self.undo_all();
         }
         let micros = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.stats.commits.fetch_add(1, Ordering::Relaxed);

@@ -22,6 +22,9 @@ pub enum Error {
     /// Any other failure of SQLite.
     #[error("the database failed: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    /// A change was undone together with others of its group.
+    #[error("the database failed while it committed a group of changes: {0}")]
+    Group(String),
     /// The database is closed, because Berth is stopping.
     #[error("the database is closed")]
     Closed,

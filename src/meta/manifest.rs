@@ -27,6 +27,8 @@ pub struct StoredManifest {
 /// A manifest that refers to a subject, as a referrers list shows it.
 #[derive(Clone, Debug)]
 pub struct Referrer {
+    /// Where it stands in the list; it stays the same when others come and go.
+    pub position: u64,
     /// Its digest.
     pub digest: Digest,
     /// Its media type.
@@ -384,7 +386,7 @@ fn delete(
 /// Which referrers are wanted.
 struct ReferrerPage {
     artifact_type: Option<String>,
-    after: String,
+    after: u64,
     limit: u64,
     bytes: usize,
 }
@@ -399,18 +401,18 @@ fn list_referrers(
 ) -> Result<(Vec<Referrer>, bool), Error> {
     let (mut count, mut bytes) = (0, 0);
     tx.query_until(
-        "SELECT manifest.digest, owned.media_type, length(manifest.body) AS size, manifest.artifact_type,
-                manifest.annotations
+        "SELECT owned.manifest_id AS position, manifest.digest, owned.media_type, length(manifest.body) AS size,
+                manifest.artifact_type, manifest.annotations
            FROM repository
            JOIN repository_manifest AS owned ON owned.repository_id = repository.id
            JOIN manifest ON manifest.id = owned.manifest_id
           WHERE repository.name = $1
             AND owned.subject = $2
-            AND owned.manifest_id > COALESCE((SELECT id FROM manifest WHERE digest = $3), 0)
+            AND owned.manifest_id > $3
             AND ($4 IS NULL OR manifest.artifact_type = $4)
           ORDER BY owned.manifest_id
           LIMIT $5",
-        (name, subject, &page.after, &page.artifact_type, page.limit.saturating_add(1)),
+        (name, subject, page.after, &page.artifact_type, page.limit.saturating_add(1)),
         |row| {
             let annotations: Option<String> = row.get("annotations")?;
             let artifact_type: Option<String> = row.get("artifact_type")?;
@@ -421,6 +423,7 @@ fn list_referrers(
             }
             let annotations = annotations.map(|text| serde_json::from_str(&text)).transpose();
             Ok(Some(Referrer {
+                position: row.get("position")?,
                 digest: row.get("digest")?,
                 media_type: row.get("media_type")?,
                 size: row.get("size")?,
@@ -495,12 +498,11 @@ impl Meta {
         name: &RepositoryName,
         subject: &Digest,
         artifact_type: Option<String>,
-        after: Option<&Digest>,
+        after: u64,
         limit: u64,
         bytes: usize,
     ) -> Result<(Vec<Referrer>, bool), Error> {
         let (name, subject) = (name.clone(), subject.clone());
-        let after = after.map(|digest| digest.as_str().to_owned()).unwrap_or_default();
         let page = ReferrerPage { artifact_type, after, limit, bytes };
         self.db.read(move |tx| list_referrers(tx, &name, &subject, &page)).await
     }

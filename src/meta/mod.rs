@@ -75,6 +75,11 @@ impl Meta {
         })
     }
 
+    /// Waits for what is queued and closes the database; whatever comes later fails.
+    pub async fn close(&self) {
+        self.db.close().await;
+    }
+
     /// Figures of the writer.
     #[must_use]
     pub fn stats(&self) -> &Stats {

@@ -20,7 +20,7 @@ pub struct Descriptor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
     /// Where else it may be fetched; a layer that has some need not be pushed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
     /// The kind of artifact, where the content is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -31,4 +31,9 @@ pub struct Descriptor {
     /// The platform, in an index; kept as written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<Box<RawValue>>,
+}
+
+/// Go writes an empty list as `null`.
+fn nullable<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or_default())
 }

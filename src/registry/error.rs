@@ -37,6 +37,9 @@ pub enum Error {
     /// Another request is writing to the upload.
     #[error("another request is still writing to this upload: wait for it to end")]
     UploadBusy,
+    /// Somebody starts uploads and does not end them.
+    #[error("too many uploads are under way: end or cancel some, or wait for them to expire")]
+    TooManyUploads,
     /// A chunk does not begin where the upload ends.
     #[error("the chunk does not begin at {offset}, where the upload ends")]
     ChunkOutOfOrder {

@@ -135,13 +135,13 @@ impl<'r> Pull<'r> {
         Ok(Page::cut(events, limit))
     }
 
-    /// Up to `limit` referrers of a manifest that need not exist, those behind the referrer `after`. A page holds about
+    /// Up to `limit` referrers of a manifest that need not exist, those behind the position `after`. A page holds about
     /// 3 MiB at most: clients read it like a manifest.
     pub async fn referrers(
         &self,
         subject: &Digest,
         artifact_type: Option<String>,
-        after: Option<&Digest>,
+        after: u64,
         limit: u64,
     ) -> Result<Page<Referrer>, Error> {
         let meta = &self.registry.meta;

@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Sessions that rest for this long are forgotten here, and read from the database when they are wanted.
 const RESTING: Duration = Duration::from_mins(10);
 
+/// Sessions in memory; each takes some 3 KB there, and a row.
+const MOST_SESSIONS: usize = 10_000;
+
 /// All upload sessions.
 #[derive(Clone, Debug)]
 pub struct Sessions {
@@ -75,7 +78,10 @@ impl Sessions {
         Self { meta, blobs, clock, live: Arc::default() }
     }
 
-    pub(super) fn start(&self, grant: &Grant, algorithm: Algorithm) -> UploadId {
+    pub(super) fn start(&self, grant: &Grant, algorithm: Algorithm) -> Result<UploadId, Error> {
+        if self.count() >= MOST_SESSIONS {
+            return Err(Error::TooManyUploads);
+        }
         let (id, now) = (UploadId::random(), self.clock.now());
         let session = Session::new(algorithm);
         let (repository, owner) = (grant.repository().clone(), grant.actor().to_owned());
@@ -88,7 +94,7 @@ impl Sessions {
         });
         let open = Stage::Open(Box::new(Open { repository, owner, session, touched: now }));
         self.lock().insert(id.clone(), Arc::new(tokio::sync::Mutex::new(open)));
-        id
+        Ok(id)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<UploadId, Arc<tokio::sync::Mutex<Stage>>>> {
@@ -196,7 +202,12 @@ impl Sessions {
                 (_, Ok(saved)) => Some(saved),
                 (_, Err(_)) => None,
             };
-            leftovers::discard(&self.meta, &self.blobs, &row.id, session).await?;
+            if let Err(error) = leftovers::discard(&self.meta, &self.blobs, &row.id, session).await
+            {
+                // The others need not wait for this one.
+                tracing::error!(%error, upload.id = %row.id, "could not drop an abandoned upload: {error}");
+                continue;
+            }
             self.meta.delete_upload(&row.id).await?;
             *place = Stage::Ended;
             self.forget(&row.id);

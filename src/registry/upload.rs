@@ -36,7 +36,7 @@ impl Push<'_> {
     /// Starts an upload session; `algorithm` is what the client hints that it will close with.
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
         self.registry.blobs.space().check_push(0).await?;
-        Ok(self.registry.sessions.start(&self.grant, algorithm))
+        self.registry.sessions.start(&self.grant, algorithm)
     }
 
     /// Gives this repository a blob that another one has, without its bytes being sent again. Only repositories that the

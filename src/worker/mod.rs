@@ -38,7 +38,11 @@ pub enum Error {
 impl Worker {
     /// Works until `stop` is cancelled. `started` is when this process began: files older than that belong to no request.
     pub async fn run(self, started: SystemTime, stop: CancellationToken) {
-        match self.sweep(started).await {
+        let swept = tokio::select! {
+            swept = self.sweep(started) => swept,
+            () = stop.cancelled() => return,
+        };
+        match swept {
             Ok(0) => {}
             Ok(removed) => {
                 tracing::info!(
@@ -54,7 +58,11 @@ impl Worker {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => break,
             }
-            if let Err(error) = self.purge().await {
+            let purged = tokio::select! {
+                purged = self.purge() => purged,
+                () = stop.cancelled() => break,
+            };
+            if let Err(error) = purged {
                 tracing::error!(%error, "could not drop abandoned uploads: {error}");
             }
         }
@@ -80,7 +88,12 @@ impl Worker {
     pub async fn sweep(&self, started: SystemTime) -> Result<u64, Error> {
         let mut removed = 0;
         for id in self.blobs.leftover_uploads(started).await? {
-            removed += u64::from(self.registry.sweep(&id).await?);
+            match self.registry.sweep(&id).await {
+                Ok(swept) => removed += u64::from(swept),
+                Err(error) => {
+                    tracing::error!(%error, upload.id = %id, "could not remove what an upload left: {error}");
+                }
+            }
         }
         Ok(removed)
     }

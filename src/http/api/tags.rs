@@ -98,9 +98,11 @@ pub(super) async fn show(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(tag): InPath<Tag>,
+    tag: Result<InPath<Tag>, Error>,
 ) -> Result<Json<TagView>, Error> {
-    Ok(Json(app.registry.pull_from(&principal, name)?.tag(&tag).await?.into()))
+    let pull = app.registry.pull_from(&principal, name)?;
+    let InPath(tag) = tag?;
+    Ok(Json(pull.tag(&tag).await?.into()))
 }
 
 /// `DELETE /api/v1/repositories/{name}/tags/{tag}`: the manifest stays.
@@ -108,9 +110,11 @@ pub(super) async fn delete(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(tag): InPath<Tag>,
+    tag: Result<InPath<Tag>, Error>,
 ) -> Result<StatusCode, Error> {
-    app.registry.remove_from(&principal, name)?.tag(&tag).await?;
+    let remove = app.registry.remove_from(&principal, name)?;
+    let InPath(tag) = tag?;
+    remove.tag(&tag).await?;
     Ok(StatusCode::ACCEPTED)
 }
 
@@ -119,10 +123,11 @@ pub(super) async fn history(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(tag): InPath<Tag>,
+    tag: Result<InPath<Tag>, Error>,
     query: Query,
 ) -> Result<Json<History>, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
+    let InPath(tag) = tag?;
     let paging = Paging::read(&query, PAGE)?;
     let before = query.get("before").map(str::parse).transpose().map_err(|_| {
         Error::client(

@@ -30,12 +30,14 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(digest): InPath<Digest>,
+    digest: Result<InPath<Digest>, Error>,
     method: Method,
     headers: HeaderMap,
     extensions: Extensions,
 ) -> Result<Response, Error> {
-    let blob = app.registry.pull_from(&principal, name)?.blob(&digest).await?;
+    let pull = app.registry.pull_from(&principal, name)?;
+    let InPath(digest) = digest?;
+    let blob = pull.blob(&digest).await?;
     let mut response = Response::new(Body::empty());
     let set = response.headers_mut();
     set.insert(CONTENT_DIGEST, plain(blob.digest.as_str()));
@@ -89,10 +91,12 @@ pub(super) async fn delete(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(digest): InPath<Digest>,
+    digest: Result<InPath<Digest>, Error>,
     query: Query,
 ) -> Result<StatusCode, Error> {
-    app.registry.remove_from(&principal, name)?.blob(&digest, query.is_on("force")).await?;
+    let remove = app.registry.remove_from(&principal, name)?;
+    let InPath(digest) = digest?;
+    remove.blob(&digest, query.is_on("force")).await?;
     Ok(StatusCode::ACCEPTED)
 }
 

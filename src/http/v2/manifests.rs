@@ -34,10 +34,12 @@ pub(super) async fn get(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(reference): InPath<Reference>,
+    reference: Result<InPath<Reference>, Error>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
-    let manifest = app.registry.pull_from(&principal, name)?.manifest(&reference).await?;
+    let pull = app.registry.pull_from(&principal, name)?;
+    let InPath(reference) = reference?;
+    let manifest = pull.manifest(&reference).await?;
     let cache = match reference {
         Reference::Digest(_) => "max-age=31536000, immutable",
         Reference::Tag(_) => "no-cache",
@@ -63,13 +65,14 @@ pub(super) async fn put(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(reference): InPath<Reference>,
+    reference: Result<InPath<Reference>, Error>,
     query: Query,
     headers: HeaderMap,
     extensions: Extensions,
     body: Body,
 ) -> Result<Response, Error> {
     let push = app.registry.push_to(&principal, name)?;
+    let InPath(reference) = reference?;
     let new = NewManifest {
         preconditions: preconditions(&headers, &reference)?,
         reference,
@@ -87,10 +90,11 @@ pub(super) async fn delete(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(reference): InPath<Reference>,
+    reference: Result<InPath<Reference>, Error>,
     query: Query,
 ) -> Result<StatusCode, Error> {
     let remove = app.registry.remove_from(&principal, name)?;
+    let InPath(reference) = reference?;
     match reference {
         Reference::Tag(tag) => remove.tag(&tag).await?,
         Reference::Digest(digest) => remove.manifest(&digest, query.is_on("force")).await?,

@@ -23,16 +23,19 @@ pub(super) async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(subject): InPath<Digest>,
+    subject: Result<InPath<Digest>, Error>,
     query: Query,
 ) -> Result<Response, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
+    let InPath(subject) = subject?;
     let paging = Paging::read(&query, PAGE)?;
-    let after: Option<Digest> = paging.after.parse().ok();
+    // Our own links carry a position; anything else begins at the beginning.
+    let after = paging.after.parse().unwrap_or(0);
     let wanted = query.get("artifactType").filter(|kind| !kind.is_empty()).map(str::to_owned);
     let filtered = wanted.is_some();
-    let page = pull.referrers(&subject, wanted, after.as_ref(), paging.limit).await?;
-    let last = page.items.last().filter(|_| page.more).map(|referrer| referrer.digest.clone());
+    let page = pull.referrers(&subject, wanted, after, paging.limit).await?;
+    let last =
+        page.items.last().filter(|_| page.more).map(|referrer| referrer.position.to_string());
     let descriptors: Vec<_> = page.items.iter().map(descriptor).collect();
     let body = format!(
         r#"{{"schemaVersion":2,"mediaType":"{}","manifests":[{}]}}"#,
@@ -41,7 +44,7 @@ pub(super) async fn list(
     );
     let link = last.map(|last| {
         let path = location(pull.repository(), &format!("referrers/{subject}"));
-        (header::LINK, next_page(&path, &query.encode(&["last"], &[("last", last.as_str())])))
+        (header::LINK, next_page(&path, &query.encode(&["last"], &[("last", &last)])))
     });
     let applied = filtered
         .then(|| [(HeaderName::from_static("oci-filters-applied"), "artifactType".to_owned())]);

@@ -70,9 +70,11 @@ pub(super) async fn status(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(upload): InPath<UploadId>,
+    upload: Result<InPath<UploadId>, Error>,
 ) -> Result<Response, Error> {
-    let size = app.registry.push_to(&principal, name.clone())?.upload_size(&upload).await?;
+    let push = app.registry.push_to(&principal, name.clone())?;
+    let InPath(upload) = upload?;
+    let size = push.upload_size(&upload).await?;
     let mut response = accepted(&name, &upload, size);
     *response.status_mut() = StatusCode::NO_CONTENT;
     response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -84,12 +86,13 @@ pub(super) async fn append(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(upload): InPath<UploadId>,
+    upload: Result<InPath<UploadId>, Error>,
     headers: HeaderMap,
     extensions: Extensions,
     body: Body,
 ) -> Result<Response, Error> {
     let push = app.registry.push_to(&principal, name.clone())?;
+    let InPath(upload) = upload?;
     let size = push.append(&upload, part(body, &headers, &extensions)?).await?;
     Ok(accepted(&name, &upload, size))
 }
@@ -99,13 +102,14 @@ pub(super) async fn finish(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(upload): InPath<UploadId>,
+    upload: Result<InPath<UploadId>, Error>,
     query: Query,
     headers: HeaderMap,
     extensions: Extensions,
     body: Body,
 ) -> Result<Response, Error> {
     let push = app.registry.push_to(&principal, name.clone())?;
+    let InPath(upload) = upload?;
     let digest = query.get("digest").ok_or_else(|| {
         Error::client(
             StatusCode::BAD_REQUEST,
@@ -123,9 +127,11 @@ pub(super) async fn cancel(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
-    InPath(upload): InPath<UploadId>,
+    upload: Result<InPath<UploadId>, Error>,
 ) -> Result<StatusCode, Error> {
-    app.registry.push_to(&principal, name)?.cancel(&upload).await?;
+    let push = app.registry.push_to(&principal, name)?;
+    let InPath(upload) = upload?;
+    push.cancel(&upload).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
