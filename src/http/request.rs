@@ -76,7 +76,8 @@ pub(super) async fn answer(
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
         }
     }
-    if !matches!(kind, Kind::Api | Kind::Other) {
+    // Old Docker clients look for it on every answer, also where there is nothing.
+    if matches!(kind, Kind::Base | Kind::Token) || path.path().starts_with("/v2/") {
         response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     }
     if let Ok(id) = HeaderValue::from_str(&info.id) {

@@ -26,6 +26,17 @@ impl Client {
         Self { http, base, basic, bearer: None }
     }
 
+    /// The same client, speaking HTTP/2 without having asked for it.
+    pub(crate) fn over_http2(&self) -> Self {
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .http2_prior_knowledge()
+            .build()
+            .unwrap();
+        Self { http, ..self.clone() }
+    }
+
     /// The same client with a token instead of the password.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { bearer: Some(token.to_owned()), basic: None, ..self.clone() }
