@@ -38,6 +38,7 @@ pub struct App {
     pub metrics: Metrics,
     stop: CancellationToken,
     tasks: TaskTracker,
+    started: SystemTime,
     lock: Mutex<Option<DirectoryLock>>,
 }
 
@@ -106,6 +107,12 @@ impl App {
         clock: Clock,
         probe: Probe,
     ) -> Result<Arc<Self>, OpenError> {
+        // Before anything can be uploaded: files older than this are another process's.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "compared with times of files, which the machine's clock sets"
+        )]
+        let started = SystemTime::now();
         let (data, storage, meta_clock) =
             (config.storage.data.clone(), config.storage.clone(), clock.clone());
         let open = move || -> Result<_, OpenError> {
@@ -139,18 +146,14 @@ impl App {
             metrics,
             stop,
             tasks,
+            started,
             lock,
         }))
     }
 
     /// Starts the work that goes on beside serving.
     pub fn start_worker(&self) {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "compared with times of files, which the machine's clock sets"
-        )]
-        let started = SystemTime::now();
-        self.tasks.spawn(self.worker.clone().run(started, self.stop.clone()));
+        self.tasks.spawn(self.worker.clone().run(self.started, self.stop.clone()));
     }
 
     /// Stops that work and waits for it.

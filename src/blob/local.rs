@@ -378,14 +378,22 @@ struct Part {
 /// While one batch is hashed and written on a blocking thread, the next one is received.
 enum Writer {
     Idle(Box<Part>),
-    Busy(JoinHandle<Result<Box<Part>, Error>>),
+    Busy(JoinHandle<(Box<Part>, Result<(), Error>)>),
 }
 
 impl Writer {
     async fn idle(self) -> Result<Box<Part>, Error> {
-        match self {
-            Self::Idle(part) => Ok(part),
+        let (mut part, written) = match self {
+            Self::Idle(part) => return Ok(part),
             Self::Busy(writing) => writing.await.map_err(|_| Error::Stopped)?,
+        };
+        match written {
+            Ok(()) => Ok(part),
+            Err(error) => {
+                // A lost sync is the graver news: it may be about bytes of earlier requests.
+                part.settle().await?;
+                Err(error)
+            }
         }
     }
 
@@ -395,8 +403,8 @@ impl Writer {
             return Ok(Self::Idle(part));
         }
         Ok(Self::Busy(tokio::task::spawn_blocking(move || {
-            part.write(&batch)?;
-            Ok(part)
+            let written = part.write(&batch);
+            (part, written)
         })))
     }
 }

@@ -67,6 +67,11 @@ impl Held {
         }
     }
 
+    /// Lets it rest: what is known of it is to be compared with what is there before it goes on.
+    pub(super) fn rest(&mut self) {
+        *self.0 = Stage::Resting;
+    }
+
     /// Ends it for all that wait.
     pub(super) fn end(&mut self) {
         *self.0 = Stage::Ended;
@@ -129,7 +134,11 @@ impl Sessions {
             }
             Stage::Open(_) => Err(unknown()),
             Stage::Resting | Stage::Ended => {
-                self.forget(id);
+                let mine = OwnedMutexGuard::mutex(&place);
+                let mut live = self.lock();
+                if live.get(id).is_some_and(|current| Arc::ptr_eq(current, mine)) {
+                    live.remove(id);
+                }
                 Err(unknown())
             }
         }

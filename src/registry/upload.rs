@@ -124,6 +124,11 @@ impl Push<'_> {
                     registry.end(&id, &mut held).await?;
                     Err(error)
                 }
+                // Whether its row was written is not known.
+                Err(error @ (Error::Meta(_) | Error::Full(_))) => {
+                    held.rest();
+                    Err(error)
+                }
                 Err(error) => Err(error),
             }
         })
