@@ -9,8 +9,14 @@ use super::settings::Settings;
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
     /// Say whether the settings can be used; every problem is named with its file, line and key
+    #[command(
+        after_help = "Examples:\n  berth config check --config /etc/berth/berth.toml\n  BERTH_SERVER_LISTEN=0.0.0.0:5000 berth config check"
+    )]
     Check(Check),
     /// Show every setting with its value and where it came from; secrets are masked
+    #[command(
+        after_help = "Examples:\n  berth config show\n  berth config show --json --set uploads.expire_after=2d"
+    )]
     Show(Show),
 }
 

@@ -11,8 +11,10 @@ use crate::clock::{Clock, Timestamp};
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// Show the keys that sign and verify registry tokens
+    #[command(after_help = "Examples:\n  berth key list\n  berth key list --json")]
     List(List),
     /// Sign with a new key from now on; tokens under the old one stay good until they end
+    #[command(after_help = "Example:\n  berth key rotate --data /srv/berth")]
     Rotate(Rotate),
 }
 

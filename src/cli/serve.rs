@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::settings::Settings;
@@ -49,10 +49,12 @@ impl Serve {
         // The password is told only once, so nothing may fail between making and telling it.
         let server = Server::bind(Arc::clone(&app)).await?;
         let first_password = make_administrator(&app).await?;
+        // Whoever has read the greeting may send a signal.
+        let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let stop = CancellationToken::new();
+        tokio::spawn(stop_on_signal(signals, stop.clone()));
         greet(&app.config, server.address(), first_password.as_ref())?;
 
-        let stop = CancellationToken::new();
-        tokio::spawn(stop_on_signal(stop.clone()));
         app.start_worker();
         let cut = server.run(stop).await?;
         app.close().await;
@@ -118,12 +120,7 @@ fn greet(
 }
 
 /// The first signal stops gently, the second at once.
-async fn stop_on_signal(stop: CancellationToken) {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return;
-    };
+async fn stop_on_signal((mut terminate, mut interrupt): (Signal, Signal), stop: CancellationToken) {
     for round in 0.. {
         tokio::select! {
             _ = terminate.recv() => {}

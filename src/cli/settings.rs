@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::Args;
 
 use crate::clock::Clock;
-use crate::config::{Loaded, Overlay};
+use crate::config::{Loaded, Overlay, Problem, Problems, Source};
 use crate::meta::Meta;
 
 /// Looked for in this order when no file is named.
@@ -42,9 +41,10 @@ impl Settings {
             flags.push(("storage.data".to_owned(), "--data", data.to_string_lossy().into_owned()));
         }
         for setting in &self.set {
-            let (key, value) = setting
-                .split_once('=')
-                .with_context(|| format!("--set {setting}: write it as KEY=VALUE"))?;
+            let (key, value) = setting.split_once('=').ok_or_else(|| {
+                let source = Source::Flag("--set".to_owned());
+                problem(source, format!("write `{setting}` as KEY=VALUE"))
+            })?;
             flags.push((key.to_owned(), "--set", value.to_owned()));
         }
         if let Some(listen) = listen {
@@ -76,8 +76,16 @@ impl Settings {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<(PathBuf, String)> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read the configuration file {}", path.display()))?;
+fn problem(source: Source, what: String) -> Problems {
+    Problems(vec![Problem { source, key: String::new(), what }])
+}
+
+fn read(path: &Path) -> Result<(PathBuf, String), Problems> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        problem(
+            Source::Flag("--config".to_owned()),
+            format!("cannot read {}: {error}", path.display()),
+        )
+    })?;
     Ok((path.to_owned(), text))
 }

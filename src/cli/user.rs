@@ -17,10 +17,17 @@ pub(super) enum UserCommand {
     )]
     Add(Add),
     /// Show the users
+    #[command(
+        after_help = "Examples:\n  berth user list\n  berth user list --json --data /srv/berth"
+    )]
     List(List),
     /// Change a user's password; whoever is logged in as them must log in again
+    #[command(
+        after_help = "Examples:\n  berth user passwd ann\n  berth user passwd admin --generate --data /srv/berth"
+    )]
     Passwd(Passwd),
     /// Remove a user; what they pushed stays
+    #[command(after_help = "Example:\n  berth user remove ann")]
     Remove(Remove),
 }
 

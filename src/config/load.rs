@@ -195,9 +195,14 @@ fn is_secret(option: &str) -> bool {
 fn check_one(defaults: &Table, key: &str, value: &Value) -> Result<(), String> {
     let mut alone = defaults.clone();
     insert(&mut alone, key, value.clone());
-    Config::deserialize(alone)
-        .map(drop)
-        .map_err(|error| error.message().lines().next().unwrap_or_default().to_owned())
+    Config::deserialize(alone).map(drop).map_err(|error| {
+        let what = error.message().lines().next().unwrap_or_default().to_owned();
+        match value.as_str() {
+            // Not every parser repeats what it could not read.
+            Some(text) if !what.contains(text) => format!("`{text}`: {what}"),
+            _ => what,
+        }
+    })
 }
 
 fn read_file(path: &Path, text: &str, settings: &mut Vec<Setting>, problems: &mut Vec<Problem>) {

@@ -256,6 +256,10 @@ impl Config {
             60,
             "one minute, the least that Docker expects",
         );
+        if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
+            let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
+            problems.push(("log.filter", what));
+        }
         if self.auth.failed_logins == 0 {
             problems.push((
                 "auth.failed_logins",
