@@ -152,7 +152,8 @@ async fn a_password_may_hold_any_character() {
 }
 
 fn percent_encode(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    percent_encoding::percent_encode(text.as_bytes(), percent_encoding::NON_ALPHANUMERIC)
+        .to_string()
 }
 
 #[tokio::test]

@@ -6,12 +6,12 @@ use super::{endpoints, things};
 use crate::support::{Client, TestApp};
 
 fn may(role: Option<Role>, needs: &str) -> bool {
-    match (role, needs) {
-        (None, _) => false,
-        (Some(_), "pull" | "catalog") | (Some(Role::Administrator), _) => true,
-        (Some(role), "push") => role == Role::Writer,
-        _ => false,
-    }
+    matches!(
+        (role, needs),
+        (Some(_), "pull" | "catalog")
+            | (Some(Role::Writer), "push")
+            | (Some(Role::Administrator), _)
+    )
 }
 
 /// Sends every request; `as_token` turns somebody with a password into the client that asks.

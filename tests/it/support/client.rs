@@ -54,8 +54,8 @@ impl Client {
 
     /// Fetches a token that covers `scopes`.
     pub(crate) async fn token(&self, scopes: &[&str]) -> String {
-        let query: String = scopes.iter().map(|scope| format!("&scope={scope}")).collect();
-        let answer = self.get(&format!("/token?service=berth{query}")).await.ok();
+        let query: Vec<_> = scopes.iter().map(|scope| format!("scope={scope}")).collect();
+        let answer = self.get(&format!("/token?service=berth&{}", query.join("&"))).await.ok();
         answer.json()["token"].as_str().unwrap().to_owned()
     }
 

@@ -15,7 +15,7 @@ mod wire;
 pub(crate) use answer::Answer;
 pub(crate) use app::TestApp;
 pub(crate) use client::Client;
-pub(crate) use command::{berth, berth_reads};
+pub(crate) use command::{Said, berth, berth_command, berth_reads, run};
 pub(crate) use dice::Dice;
 pub(crate) use image::{Blob, Image};
 pub(crate) use process::Process;
