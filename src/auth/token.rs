@@ -29,11 +29,11 @@ const KEYS_FOR: Duration = Duration::from_secs(1);
 /// Verified tokens that are remembered; verifying one costs some 100 µs.
 const REMEMBERED: usize = 10_000;
 
-/// Scopes in a token: with names of the greatest length it stays below [`LONGEST`].
-const MOST_SCOPES: usize = 64;
+/// What the scopes of a token may add up to: it then stays below [`LONGEST`].
+const SCOPE_BYTES: usize = 24 << 10;
 
 /// Tokens longer than this are not looked at.
-const LONGEST: usize = 32 << 10;
+const LONGEST: usize = 48 << 10;
 
 #[derive(Serialize, Deserialize)]
 struct Claims {
@@ -162,7 +162,11 @@ impl Tokens {
         login: Option<(&str, &str)>,
         mut scopes: Vec<Scope>,
     ) -> Result<Issued, Error> {
-        scopes.truncate(MOST_SCOPES);
+        let mut bytes = 0;
+        scopes.retain(|scope| {
+            bytes += scope.name.len() + scope.kind.len() + 64;
+            bytes <= SCOPE_BYTES
+        });
         let (subject, login) = login.unwrap_or_default();
         let keys = self.keys().await?;
         let key = keys

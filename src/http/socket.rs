@@ -25,6 +25,9 @@ use crate::metrics::Traffic;
 /// One call hands at most this many bytes to the kernel, so that one connection does not keep a thread.
 const LARGEST_SEND: usize = 1 << 20;
 
+/// How HTTP/2 begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
 /// Parts of files that are on their way through one connection.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Windows(Arc<Registry>);
@@ -117,18 +120,23 @@ impl Socket {
         Self { stream, windows, traffic, idle_timeout, stalled: None }
     }
 
-    /// Waits for the first bytes and says whether they begin HTTP/2 (`PRI * HTTP/2.0`, RFC 9113 §3.4). No method begins
-    /// like that, so two bytes tell.
+    /// Waits for the first bytes and says whether they begin HTTP/2: no method begins like its preface, so two bytes
+    /// tell; all of it must be there before anybody is asked to read it.
     pub(super) async fn speaks_http2(&self) -> io::Result<bool> {
-        let mut first = [0; 2];
+        let mut first = [0; PREFACE.len()];
         loop {
-            match self.stream.peek(&mut first).await? {
+            let there = match self.stream.peek(&mut first).await? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-                // What is there already is found again at once: wait for more.
-                1 if first[0] == b'P' => tokio::time::sleep(Duration::from_millis(10)).await,
-                1 => return Ok(false),
-                _ => return Ok(first == *b"PR"),
+                there => &first[..there],
+            };
+            if !PREFACE.starts_with(&there[..there.len().min(2)]) {
+                return Ok(false);
             }
+            if there.len() == PREFACE.len() {
+                return Ok(there == PREFACE);
+            }
+            // What is there already is found again at once: wait for more.
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 
