@@ -33,10 +33,6 @@ async fn refuses_connections(url: &str) {
     eventually("the end of listening", async || TcpStream::connect(&address).await.err()).await;
 }
 
-async fn ends(berth: Process) -> Option<i32> {
-    tokio::task::spawn_blocking(|| berth.wait()).await.unwrap()
-}
-
 fn push(
     client: &Client,
     session: &str,
@@ -68,7 +64,7 @@ async fn a_running_transfer_ends_before_berth_does() {
     go.send(()).unwrap();
     pushing.await.unwrap().unwrap().status(202);
     assert!(pulling.bytes().await.unwrap() == stored.bytes);
-    assert_eq!(ends(berth).await, Some(0));
+    assert_eq!(berth.ended().await, Some(0));
 
     let berth = Process::start(directory.path());
     let client = berth.admin();
@@ -89,7 +85,7 @@ async fn a_transfer_that_takes_longer_than_the_grace_is_cut_and_can_go_on() {
     let pushing = push(&client, &session, in_two(&blob, rest));
     arrives(directory.path(), 2 << 20).await;
     berth.ask_to_stop();
-    assert_eq!(ends(berth).await, Some(0));
+    assert_eq!(berth.ended().await, Some(0));
     drop(go);
     assert!(pushing.await.unwrap().is_err());
 
@@ -115,6 +111,6 @@ async fn connections_that_rest_do_not_delay_the_end() {
     let client = berth.admin();
     client.get("/v2/").await.ok();
     berth.ask_to_stop();
-    assert_eq!(ends(berth).await, Some(0));
+    assert_eq!(berth.ended().await, Some(0));
     drop(silent);
 }

@@ -37,6 +37,16 @@ impl Client {
         Self { http, ..self.clone() }
     }
 
+    /// The same client of a registry at another address.
+    pub(crate) fn at(&self, base: String) -> Self {
+        Self { base, ..self.clone() }
+    }
+
+    /// The same client with other ways to connect.
+    pub(crate) fn over(&self, http: reqwest::Client) -> Self {
+        Self { http, ..self.clone() }
+    }
+
     /// The same client with a token instead of the password.
     pub(crate) fn with_token(&self, token: &str) -> Self {
         Self { bearer: Some(token.to_owned()), basic: None, ..self.clone() }

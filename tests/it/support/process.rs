@@ -85,9 +85,9 @@ impl Process {
     }
 
     /// SIGTERM, and its exit code.
-    pub(crate) fn terminate(self) -> Option<i32> {
+    pub(crate) fn terminate(mut self) -> Option<i32> {
         self.ask_to_stop();
-        self.wait()
+        self.child.wait().unwrap().code()
     }
 
     /// SIGTERM, without waiting.
@@ -96,9 +96,9 @@ impl Process {
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
-    /// Its exit code, once it has ended by itself.
-    pub(crate) fn wait(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+    /// Its exit code, once it has ended by itself; clients in this process go on meanwhile.
+    pub(crate) async fn ended(mut self) -> Option<i32> {
+        tokio::task::spawn_blocking(move || self.child.wait().unwrap().code()).await.unwrap()
     }
 
     /// A figure of `/proc/PID/status` in bytes, such as `RssAnon`.
