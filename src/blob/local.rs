@@ -24,6 +24,7 @@ use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use tokio::task::JoinHandle;
 
+use super::directories::{Shards, make_directories, sync_directory};
 use super::hasher::Hasher;
 use super::probe::{Probe, Step};
 use super::session::Session;
@@ -50,6 +51,7 @@ type OpenFiles = quick_cache::sync::Cache<Location, (Instant, u64, Arc<File>)>;
 pub(super) struct LocalStore {
     root: Arc<PathBuf>,
     open: Arc<OpenFiles>,
+    shards: Arc<Shards>,
     probe: Probe,
 }
 
@@ -57,7 +59,12 @@ impl LocalStore {
     pub(super) fn open(root: &Path, probe: Probe) -> Result<Self, Error> {
         make_directories(root)?;
         let open = quick_cache::sync::Cache::new(OPEN_FILES);
-        Ok(Self { root: Arc::new(root.to_owned()), open: Arc::new(open), probe })
+        Ok(Self {
+            root: Arc::new(root.to_owned()),
+            open: Arc::new(open),
+            shards: Arc::new(Shards::new()),
+            probe,
+        })
     }
 
     fn upload_path(&self, id: &UploadId) -> PathBuf {
@@ -188,6 +195,7 @@ impl LocalStore {
         let (from, probe) = (self.upload_path(id), self.probe.clone());
         let location = location(id, digest);
         let (to, root) = (self.path(&location), Arc::clone(&self.root));
+        let (shards, digest) = (Arc::clone(&self.shards), digest.clone());
         blocking(move || {
             // An upload of nothing has no file yet; any other one that lacks its bytes must not become a blob.
             let mut options = OpenOptions::new();
@@ -203,7 +211,7 @@ impl LocalStore {
                 // A request that failed has left bytes that do not count.
                 Ordering::Greater => file.set_len(size).map_err(io(&from))?,
             }
-            let shard = to.parent().unwrap_or(&root);
+            let shard = &shards.ensure(&root, &digest)?;
             probe.at(Step::Publish).map_err(io(&to))?;
             link(&from, &to)?;
             // The name comes first: on a journalling file system one commit then carries the bytes and the name, and
@@ -323,29 +331,6 @@ fn digests(path: &Path) -> Result<Vec<Digest>, Error> {
         found.push(hasher.digest());
     }
     Ok(found)
-}
-
-/// Makes all directories at once and syncs them, so that none is ever new when a blob is acknowledged in it.
-fn make_directories(root: &Path) -> Result<(), Error> {
-    let blobs = root.join("blobs");
-    let algorithms =
-        [Algorithm::Sha256, Algorithm::Sha512].map(|algorithm| blobs.join(algorithm.as_str()));
-    let uploads = root.join("uploads");
-    // The last one to be made tells that all are there.
-    if uploads.is_dir() {
-        return Ok(());
-    }
-    for algorithm in &algorithms {
-        for shard in 0..=255 {
-            let path = algorithm.join(format!("{shard:02x}"));
-            std::fs::create_dir_all(&path).map_err(io(&path))?;
-        }
-        sync_directory(algorithm)?;
-    }
-    sync_directory(&blobs)?;
-    sync_directory(root)?;
-    std::fs::create_dir_all(&uploads).map_err(io(&uploads))?;
-    sync_directory(root)
 }
 
 /// The name of a finished upload.
@@ -485,8 +470,4 @@ fn hash_rest(file: &mut impl Read, hasher: &mut Hasher) -> std::io::Result<()> {
             read => hasher.update(&buffer[..read]),
         }
     }
-}
-
-fn sync_directory(path: &Path) -> Result<(), Error> {
-    File::open(path).and_then(|directory| directory.sync_all()).map_err(lost(path))
 }

@@ -6,6 +6,7 @@
 //!
 //! Two stores do the work: [`local`] for a directory, [`object`] for everything that `OpenDAL` reaches.
 
+mod directories;
 mod error;
 mod hasher;
 mod local;
