@@ -15,6 +15,8 @@ mod memory;
 mod mount;
 mod pull;
 mod push;
+mod races;
+mod random;
 mod ranges;
 mod referrers;
 mod resume;

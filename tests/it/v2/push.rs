@@ -218,6 +218,11 @@ async fn a_push_by_digest_may_point_many_tags_at_it() {
             assert_eq!(pulled.header("docker-content-digest"), digest.as_str(), "{tag}");
         }
     }
+    let reference = "by-name?tag=also&tag=by-name";
+    let answer = admin.put_manifest("team/app", reference, OCI_MANIFEST, image.manifest()).await;
+    let told = answer.status(201).headers.get_all("oci-tag").iter().count();
+    assert_eq!(told, 2, "a tag in the path may have more beside it");
+    admin.get(&manifest_path("team/app", "also")).await.ok();
     let query: Vec<_> = (0..70).map(|i| format!("tag=t{i}")).collect();
     let reference = format!("{}?{}", image.digest(), query.join("&"));
     let refused = admin.put_manifest("team/app", &reference, OCI_MANIFEST, image.manifest()).await;

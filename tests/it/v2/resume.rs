@@ -8,7 +8,7 @@ use reqwest::Method;
 use super::styles::send_chunk;
 use super::wire::Wire;
 use super::{blob_path, closing};
-use crate::support::{Blob, Client, TestApp, eventually};
+use crate::support::{Blob, Client, Image, TestApp, eventually};
 
 /// Sends `sent` bytes of a request that announces all of `blob` from `from`, and cuts the connection.
 async fn cut(berth: &TestApp, upload: &str, blob: &Blob, from: usize, sent: usize, method: &str) {
@@ -118,6 +118,42 @@ async fn an_upload_under_sha512_goes_on_in_another_process() {
     let berth = TestApp::start_in(directory, Probe::default(), |_| {}).await;
     let admin = berth.admin().await;
     finish(&admin, &upload, &blob, 150_001).await;
+}
+
+#[tokio::test]
+async fn a_session_that_was_cancelled_stays_so_in_another_process() {
+    let berth = TestApp::start().await;
+    let admin = berth.admin().await;
+    let upload = admin.start_upload("team/app").await;
+    admin.patch(&upload, "hello").await.status(202);
+    admin.delete(&upload).await.status(204);
+    let directory = Arc::clone(&berth.directory);
+    berth.stop().await;
+
+    let berth = TestApp::start_in(directory, Probe::default(), |_| {}).await;
+    let admin = berth.admin().await;
+    admin.get(&upload).await.fails(404, "BLOB_UPLOAD_UNKNOWN");
+    admin.patch(&upload, "hello").await.fails(404, "BLOB_UPLOAD_UNKNOWN");
+}
+
+#[tokio::test]
+async fn what_was_pushed_is_there_in_another_process() {
+    let berth = TestApp::start().await;
+    let admin = berth.admin().await;
+    let image = Image::of(["hello", "world"]);
+    let digest = admin.push("team/app", "v1", &image).await;
+    let directory = Arc::clone(&berth.directory);
+    berth.stop().await;
+
+    let berth = TestApp::start_in(directory, Probe::default(), |_| {}).await;
+    let admin = berth.admin().await;
+    let pulled = admin.get("/v2/team/app/manifests/v1").await.ok();
+    assert_eq!(pulled.header("docker-content-digest"), digest.as_str());
+    assert_eq!(pulled.bytes, image.manifest());
+    for blob in image.blobs() {
+        let pulled = admin.get(&blob_path("team/app", &blob.digest)).await.ok();
+        assert_eq!(pulled.bytes, blob.bytes);
+    }
 }
 
 /// A second writer is told to wait, and what it sends is not mixed with what the first one sends.
