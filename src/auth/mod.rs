@@ -3,6 +3,7 @@
 //! [`Auth::authenticate`] turns credentials into a [`Principal`]; [`policy`] decides what a principal may do and makes
 //! the [`Grant`], without which no handle of a repository can be had.
 
+mod credentials;
 mod error;
 mod password;
 mod policy;
@@ -12,6 +13,7 @@ mod token;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+pub use credentials::Credentials;
 pub use error::Error;
 pub use password::{MIN_PASSWORD, hash_password, is_user_name};
 pub use policy::{CatalogGrant, Grant, Need, Principal, Refusal};
@@ -26,24 +28,6 @@ use crate::config;
 use crate::meta::{Meta, RefreshToken, User};
 use crate::oci::{Algorithm, Scope};
 use crate::secret::{Secret, random_text};
-
-/// What a client sent to say who it is.
-#[derive(Clone, Debug)]
-pub enum Credentials {
-    /// Nothing.
-    None,
-    /// A name and a password.
-    Basic {
-        /// The user's name.
-        name: String,
-        /// The password.
-        password: Secret<String>,
-    },
-    /// A registry token.
-    Bearer(Secret<String>),
-    /// An `Authorization` header that cannot be read.
-    Malformed,
-}
 
 /// Authentication and authorization; clones share their caches.
 #[derive(Clone, Debug)]

@@ -230,10 +230,17 @@ impl Config {
     pub(super) fn check(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         let tls = &self.server.tls;
-        if tls.certificate.is_some() != tls.key.is_some() {
-            let missing =
-                if tls.key.is_none() { "server.tls.key" } else { "server.tls.certificate" };
-            problems.push((missing, "TLS needs both a certificate and a key".to_owned()));
+        // Told of the one that was written, as only that has a line.
+        match (&tls.certificate, &tls.key) {
+            (Some(_), None) => {
+                let what = "TLS needs `server.tls.key` as well".to_owned();
+                problems.push(("server.tls.certificate", what));
+            }
+            (None, Some(_)) => {
+                let what = "TLS needs `server.tls.certificate` as well".to_owned();
+                problems.push(("server.tls.key", what));
+            }
+            _ => {}
         }
         if let Some(url) = &self.server.public_url {
             let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));

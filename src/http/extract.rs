@@ -5,8 +5,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, StatusCode};
@@ -16,28 +14,14 @@ use super::request::{Info, Peer};
 use crate::app::App;
 use crate::auth::{Credentials, Need, Principal};
 use crate::oci::{Action, Digest, ErrorCode, Reference, RepositoryName, Tag, UploadId};
-use crate::secret::Secret;
 
 /// Reads `Authorization`.
 pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
-    let Some(value) = headers.get(header::AUTHORIZATION) else { return Credentials::None };
-    let read = || {
-        let (scheme, rest) = value.to_str().ok()?.split_once(' ')?;
-        let rest = rest.trim();
-        if scheme.eq_ignore_ascii_case("bearer") {
-            return Some(Credentials::Bearer(Secret::new(rest.to_owned())));
-        }
-        if !scheme.eq_ignore_ascii_case("basic") {
-            return None;
-        }
-        let decoded = String::from_utf8(STANDARD.decode(rest).ok()?).ok()?;
-        let (name, password) = decoded.split_once(':')?;
-        Some(Credentials::Basic {
-            name: name.to_owned(),
-            password: Secret::new(password.to_owned()),
-        })
-    };
-    read().unwrap_or(Credentials::Malformed)
+    match headers.get(header::AUTHORIZATION).map(http::HeaderValue::to_str) {
+        None => Credentials::None,
+        Some(Ok(value)) => Credentials::read(value),
+        Some(Err(_)) => Credentials::Malformed,
+    }
 }
 
 impl FromRequestParts<Arc<App>> for Principal {

@@ -90,7 +90,7 @@ pub const MAX_RANGES: usize = 1024;
 pub fn requested(header: &str, size: u64) -> Requested {
     let Some(list) = header.trim().strip_prefix("bytes=") else { return Requested::Whole };
     let mut ranges = Vec::new();
-    let mut total = 0u64;
+    let mut total = 0u128;
     for (index, spec) in list.split(',').enumerate() {
         if index == MAX_RANGES {
             return Requested::Whole;
@@ -99,7 +99,7 @@ pub fn requested(header: &str, size: u64) -> Requested {
             Spec::Malformed => return Requested::Whole,
             Spec::Outside => {}
             Spec::Range(range) => {
-                total = total.saturating_add(range.len());
+                total += u128::from(range.len());
                 ranges.push(range);
             }
         }
@@ -107,7 +107,7 @@ pub fn requested(header: &str, size: u64) -> Requested {
     match ranges[..] {
         [] => Requested::Unsatisfiable,
         [range] => Requested::One(range),
-        _ if total > size => Requested::Whole,
+        _ if total > u128::from(size) => Requested::Whole,
         _ => Requested::Many(ranges),
     }
 }
