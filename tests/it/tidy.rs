@@ -5,6 +5,7 @@
 //! `docs/configuration.md`.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -191,10 +192,12 @@ fn the_documented_settings_are_those_that_exist() {
     let mut list = String::new();
     for setting in settings() {
         let (key, explanation, default) = &setting;
-        list.push_str(&format!(
-            "\n- **`{key}`** {explanation}\n  - default `{default}`, environment `{}`\n",
+        writeln!(
+            list,
+            "\n- **`{key}`** {explanation}\n  - default `{default}`, environment `{}`",
             variable(&setting)
-        ));
+        )
+        .unwrap();
     }
     matches(path, &format!("{before}{BEGIN}{list}\n{END}{after}"));
 }
@@ -211,10 +214,10 @@ fn the_example_configuration_shows_every_default() {
     for (key, explanation, default) in settings() {
         let (table, name) = key.rsplit_once('.').unwrap();
         if table != section {
-            expected.push_str(&format!("\n[{table}]\n"));
+            write!(expected, "\n[{table}]\n").unwrap();
             section = table;
         }
-        expected.push_str(&format!("# {explanation}\n# {name} = {default}\n"));
+        write!(expected, "# {explanation}\n# {name} = {default}\n").unwrap();
     }
     matches("examples/berth.toml", &expected);
 }
