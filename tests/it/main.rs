@@ -15,6 +15,7 @@ mod faults;
 mod idle;
 mod limits;
 mod model;
+mod parsers;
 mod shutdown;
 mod smoke;
 mod stall;

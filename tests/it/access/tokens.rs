@@ -115,19 +115,25 @@ async fn asking_for_more_than_is_allowed_is_no_error() {
 async fn a_token_covers_many_repositories_and_stays_usable() {
     let berth = TestApp::start().await;
     let ann = berth.writer("ann").await;
-    let scopes: Vec<_> = (0..400).map(|number| format!("repository:a/b{number:03}:pull")).collect();
+    let scopes: Vec<_> = (0..100).map(|number| format!("repository:a/b{number:02}:pull")).collect();
     let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
     let token = ann.log_in(&scopes).await;
-    token.get("/v2/a/b000/tags/list").await.status(404);
-    token.get("/v2/a/b249/tags/list").await.status(404);
-    // What would make the token too long for a header is left out, like what is not allowed.
-    token.get("/v2/a/b399/tags/list").await.fails(401, "UNAUTHORIZED");
-    let longest = format!("repository:{}:pull,push", "a".repeat(255));
+    token.get("/v2/a/b00/tags/list").await.status(404);
+    token.get("/v2/a/b99/tags/list").await.status(404);
+    // It has to fit into a header: what is too much is left out, like what is not allowed.
+    let rest = "a".repeat(250);
     let scopes: Vec<_> =
-        (10..74).map(|number| longest.replacen("aa", &number.to_string(), 1)).collect();
-    let scopes: Vec<_> = scopes.iter().map(String::as_str).collect();
-    let token = ann.log_in(&scopes).await;
-    token.get(&format!("/v2/73{}/tags/list", "a".repeat(253))).await.status(404);
+        (100..300).map(|number| format!("repository:{number}{rest}:pull,push")).collect();
+    let form = format!(
+        "grant_type=password&username=ann&password=correct+horse+battery&scope={}",
+        scopes.join("+")
+    );
+    let answer = post_form(&berth.anonymous(), &form).await.ok().json();
+    let token = ann.with_token(answer["access_token"].as_str().unwrap());
+    token.get(&format!("/v2/100{rest}/tags/list")).await.status(404);
+    let granted = answer["scope"].as_str().unwrap().split(' ').count();
+    assert!((50..200).contains(&granted), "{granted}");
+    token.get(&format!("/v2/299{rest}/tags/list")).await.fails(401, "UNAUTHORIZED");
 }
 
 #[tokio::test]

@@ -111,7 +111,10 @@ fn a_problem_names_file_line_and_key() {
             "[server]\npublic_url = \"registry.example.org/path\"\n",
             ["berth.toml:2: server.public_url: ", "https://"],
         ),
-        ("[server.tls]\ncertificate = \"cert.pem\"\n", ["server.tls.key: ", "both"]),
+        (
+            "[server.tls]\ncertificate = \"cert.pem\"\n",
+            ["berth.toml:2: server.tls.certificate: ", "server.tls.key"],
+        ),
         ("log = 3\n", ["berth.toml:1: log: ", "[log]"]),
         ("[log]\nfilter = \"a\"\nfilter = \"b\"\n", ["berth.toml:3", "duplicate"]),
         ("[log\n", ["berth.toml:1: ", ""]),
