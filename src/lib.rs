@@ -1,7 +1,7 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`auth`], [`registry`], [`worker`],
+//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`auth`], [`registry`], [`worker`],
 //! [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
@@ -15,5 +15,6 @@ pub mod meta;
 pub mod metrics;
 pub mod oci;
 pub mod registry;
+pub mod remote;
 pub mod secret;
 pub mod worker;

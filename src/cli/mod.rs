@@ -1,10 +1,18 @@
 //! The command line. Results go to stdout, talk goes to stderr; 0 is success, 1 failure, 2 wrong usage or configuration.
 
+mod client;
 mod completions;
 mod config;
+mod copy;
+mod credentials;
 mod key;
+mod login;
+mod manifest;
+mod output;
+mod repo;
 mod serve;
 mod settings;
+mod tag;
 mod telemetry;
 mod user;
 
@@ -48,6 +56,21 @@ enum Command {
     /// Manage the keys that sign registry tokens
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Log in to a registry
+    Login(login::Login),
+    /// Forget the credentials for a registry
+    Logout(login::Logout),
+    /// Show and delete repositories of a running Berth
+    #[command(subcommand)]
+    Repo(repo::RepoCommand),
+    /// Show and delete tags of a running Berth, and where they pointed before
+    #[command(subcommand)]
+    Tag(tag::TagCommand),
+    /// Show manifests of a running Berth
+    #[command(subcommand)]
+    Manifest(manifest::ManifestCommand),
+    /// Copy images between registries, layout directories and tar files
+    Copy(Box<copy::Copy>),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -66,6 +89,12 @@ pub fn run() -> ExitCode {
             Command::Config(command) => command.run(),
             Command::User(command) => command.run().await,
             Command::Key(command) => command.run().await,
+            Command::Login(command) => command.run().await,
+            Command::Logout(command) => command.run(),
+            Command::Repo(command) => command.run().await,
+            Command::Tag(command) => command.run().await,
+            Command::Manifest(command) => command.run().await,
+            Command::Copy(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     });

@@ -9,6 +9,8 @@
 
 mod access;
 mod cli;
+mod cli_client;
+mod copy;
 mod crash;
 mod disk;
 mod faults;
