@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use berth::blob::{Probe, Step};
 use serde_json::json;
@@ -45,7 +46,8 @@ impl Fault {
         }
         if plan.hold.take_if(|held| *held == step).is_some() {
             plan.held = true;
-            drop(released.wait_while(plan, |plan| plan.held).unwrap());
+            // Not for ever: a test that fails has to end.
+            drop(released.wait_timeout_while(plan, Duration::from_mins(2), |plan| plan.held));
         }
         Ok(())
     }

@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use berth::config::HumanDuration;
 use futures::StreamExt as _;
+use futures::future::join_all;
 use reqwest::{Body, Method};
 
 use crate::support::{Blob, TestApp, Wire, eventually};
 
-/// The shortest limit that the configuration takes.
-const IDLE: u64 = 1;
+/// Short, but longer than a busy machine lets a test wait.
+const IDLE: u64 = 2;
 /// A pace that is well below it, and a duration that is well above.
 const PACE: Duration = Duration::from_millis(200);
-const PIECES: usize = 12;
+const PIECES: usize = 15;
 
 async fn start() -> TestApp {
     TestApp::start_with(|config| config.server.idle_timeout = HumanDuration::seconds(IDLE)).await
@@ -20,7 +21,7 @@ async fn start() -> TestApp {
 
 /// What comes until the server closes.
 async fn until_cut(wire: &mut Wire, what: &str) -> String {
-    let rest = tokio::time::timeout(Duration::from_secs(10), wire.rest()).await;
+    let rest = tokio::time::timeout(Duration::from_mins(1), wire.rest()).await;
     let rest = rest.unwrap_or_else(|_| panic!("{what} is never cut"));
     String::from_utf8_lossy(&rest).into_owned()
 }
@@ -28,19 +29,21 @@ async fn until_cut(wire: &mut Wire, what: &str) -> String {
 #[tokio::test]
 async fn a_connection_that_says_nothing_or_half_a_request_is_cut() {
     let berth = start().await;
-    for said in [
+    let all = [
         "",
         "G",
         "GET /healthz HTTP/1.1\r\nHost:",
         "P",
         "PRI * HTTP/2.0\r\n\r\nS",
         "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    ] {
+    ];
+    let cut = all.map(async |said| {
         let mut wire = Wire::connect(berth.address()).await;
         wire.send(said).await;
         let answer = until_cut(&mut wire, &format!("{said:?}")).await;
         assert!(!answer.contains("200 OK"), "{answer}");
-    }
+    });
+    join_all(cut).await;
 }
 
 #[tokio::test]
@@ -157,7 +160,7 @@ async fn a_reader_that_stalls_is_cut_and_one_that_is_slow_is_not() {
         (connections(&berth).await <= 1).then_some(())
     })
     .await;
-    let rest = tokio::time::timeout(Duration::from_secs(10), stalled.rest()).await.unwrap();
+    let rest = tokio::time::timeout(Duration::from_mins(1), stalled.rest()).await.unwrap();
     assert!(rest.len() < blob.bytes.len());
     assert!(blob.bytes.starts_with(&rest));
 }
