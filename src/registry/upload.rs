@@ -3,6 +3,9 @@
 //! Work on a session goes on in a task of its own when the request that asked for it is dropped, so that a client that
 //! hangs up leaves neither a half-counted chunk nor a half-finished blob.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use super::sessions::Held;
 use super::{Error, Push, Registry, leftovers};
 use crate::auth::Grant;
@@ -266,9 +269,37 @@ enum Stored {
     Not,
 }
 
-/// Runs work to its end even when the request that waits for it is dropped.
+/// Runs work to its end even when the request that waits for it is dropped. Until then it runs in the request's own task:
+/// the bytes of a large upload need no second task to be woken for each of its pieces.
 pub(super) async fn on_its_own<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work).await.map_err(|_| Error::Blob(blob::Error::Stopped))?
+    OnItsOwn(Some(Box::pin(work))).await
+}
+
+type Work<T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send>>;
+
+/// Work that goes on elsewhere when nobody waits for it any more.
+struct OnItsOwn<T: Send + 'static>(Option<Work<T>>);
+
+impl<T: Send + 'static> Future for OnItsOwn<T> {
+    type Output = Result<T, Error>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Taken out while it runs: work that panics is not handed on.
+        let mut work = self.0.take().expect("work that has ended is not polled again");
+        let result = work.as_mut().poll(context);
+        if result.is_pending() {
+            self.0 = Some(work);
+        }
+        result
+    }
+}
+
+impl<T: Send + 'static> Drop for OnItsOwn<T> {
+    fn drop(&mut self) {
+        if let (Some(work), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(work);
+        }
+    }
 }
