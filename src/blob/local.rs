@@ -14,7 +14,7 @@
 
 use std::cmp::Ordering;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::io::{ErrorKind, IoSlice, Read, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -410,8 +410,8 @@ impl Part {
             self.file = Some(self.open()?);
         }
         let file = self.file.as_mut().expect("the file was just opened");
+        write_all(file, batch).map_err(io(&self.path))?;
         for bytes in batch {
-            file.write_all(bytes).map_err(io(&self.path))?;
             self.hasher.update(bytes);
             self.written += bytes.len() as u64;
         }
@@ -460,6 +460,21 @@ impl Part {
         })
         .await
     }
+}
+
+/// Writes a batch in as few calls as the kernel takes, so that its pages are made in large pieces.
+fn write_all(file: &mut File, batch: &[Bytes]) -> std::io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = batch.iter().map(|bytes| IoSlice::new(bytes)).collect();
+    let mut left = &mut slices[..];
+    while !left.is_empty() {
+        match file.write_vectored(left) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut left, written),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 fn hash_rest(file: &mut impl Read, hasher: &mut Hasher) -> std::io::Result<()> {
