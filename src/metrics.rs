@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -35,6 +35,7 @@ struct RouteLabels {
 pub struct Traffic {
     received: AtomicU64,
     sent: AtomicU64,
+    bulk: AtomicUsize,
 }
 
 impl Traffic {
@@ -46,6 +47,21 @@ impl Traffic {
     /// Counts bytes to clients.
     pub fn sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    /// Connections that receive a large body now.
+    #[must_use]
+    pub fn bulk(&self) -> usize {
+        self.bulk.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that begins to receive a large body, or ends to.
+    pub fn set_bulk(&self, bulk: bool) {
+        if bulk {
+            self.bulk.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.bulk.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

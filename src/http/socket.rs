@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{BufMut as _, Bytes};
 use memmap2::{Mmap, MmapOptions};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -27,6 +27,16 @@ const LARGEST_SEND: usize = 1 << 20;
 
 /// How HTTP/2 begins (RFC 9113 §3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// All connections that receive large bodies read at most about this many bytes at a time together, so that hyper, which
+/// sizes its buffers by what the last reads brought, does not take 128 KiB for each of hundreds of uploads.
+const RECEIVED_AT_ONCE: usize = 8 << 20;
+
+/// A read that brings this much is one of a large body.
+const BULK: usize = 16 << 10;
+
+/// However many uploads there are, each may read this much.
+const SMALLEST_READ: usize = 16 << 10;
 
 /// Parts of files that are on their way through one connection.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +118,8 @@ pub(super) struct Socket {
     traffic: Arc<Traffic>,
     idle_timeout: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Whether a large body is being received; counted in `traffic`.
+    bulk: bool,
 }
 
 impl Socket {
@@ -117,7 +129,30 @@ impl Socket {
         traffic: Arc<Traffic>,
         idle_timeout: Duration,
     ) -> Self {
-        Self { stream, windows, traffic, idle_timeout, stalled: None }
+        Self { stream, windows, traffic, idle_timeout, stalled: None, bulk: false }
+    }
+
+    /// Reads no more than this connection's share.
+    fn poll_read_share(
+        &self,
+        context: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let share = (RECEIVED_AT_ONCE / self.traffic.bulk().max(1)).max(SMALLEST_READ);
+        loop {
+            ready!(self.stream.poll_read_ready(context))?;
+            match self.stream.try_read_buf(&mut (&mut *buf).limit(share)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                result => return Poll::Ready(result.map(drop)),
+            }
+        }
+    }
+
+    fn set_bulk(&mut self, bulk: bool) {
+        if bulk != self.bulk {
+            self.bulk = bulk;
+            self.traffic.set_bulk(bulk);
+        }
     }
 
     /// Waits for the first bytes and says whether they begin HTTP/2: no method begins like its preface, so two bytes
@@ -175,6 +210,8 @@ impl Socket {
         match written {
             Poll::Ready(result) => {
                 self.stalled = None;
+                // Whoever is answered has sent what there was to send.
+                self.set_bulk(false);
                 if let Ok(bytes) = &result {
                     self.traffic.sent(*bytes);
                 }
@@ -202,9 +239,25 @@ impl AsyncRead for Socket {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(context, buf);
-        self.traffic.received(buf.filled().len() - before);
+        let crowded = self.bulk && self.traffic.bulk() * buf.remaining() > RECEIVED_AT_ONCE;
+        let result = if crowded {
+            self.poll_read_share(context, buf)
+        } else {
+            Pin::new(&mut self.stream).poll_read(context, buf)
+        };
+        if result.is_pending() {
+            return result;
+        }
+        let read = buf.filled().len() - before;
+        self.traffic.received(read);
+        self.set_bulk(read >= BULK);
         result
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.set_bulk(false);
     }
 }
 
