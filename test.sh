@@ -92,9 +92,10 @@ cargo_tests() {
     rm -f "$log"
 }
 
-# The same profile as cargo's tests: the binary is there already.
+# As cargo's tests build it. `cargo build` would choose other features for the dependencies, since it
+# leaves out those that only tests have, and compile them all once more.
 build_binary() {
-    (cd "$HERE" && "$CARGO" build --locked --bin berth)
+    (cd "$HERE" && "$CARGO" test --locked --workspace --no-run)
 }
 
 client_suites() {
