@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::body;
 use super::request::{self, Peer};
 use super::socket::{Socket, Windows};
+use super::stall::Bodies;
 use crate::app::App;
 
 /// A body is received in pieces of at most this many bytes.
@@ -100,10 +101,12 @@ where
         .initial_connection_window_size(2 << 20)
         .max_concurrent_streams(128)
         .max_header_list_size(32 << 10);
+    let (bodies, idle_timeout) = (Bodies::default(), peer.idle_timeout);
     let service = hyper::service::service_fn(|request: http::Request<Incoming>| {
         let (shared, mut peer) = (Arc::clone(shared), peer.clone());
         // In HTTP/2 the bytes of one stream are framed among those of others: files are read there.
-        if request.version() == http::Version::HTTP_2 {
+        let bodies = is_http2.then(|| bodies.clone());
+        if is_http2 {
             peer.windows = None;
         }
         async move {
@@ -112,10 +115,13 @@ where
             let (parts, body) = request.into_parts();
             let body = body::Incoming::new(body, &parts.headers);
             let request = http::Request::from_parts(parts, Body::new(body));
-            Ok::<_, Infallible>(
-                request::answer(shared.router.clone(), &app.metrics, public_url, &peer, request)
-                    .await,
-            )
+            let answer =
+                request::answer(shared.router.clone(), &app.metrics, public_url, &peer, request);
+            let answer = answer.await;
+            Ok::<_, Infallible>(match bodies {
+                Some(bodies) => answer.map(|body| bodies.watch(body)),
+                None => answer,
+            })
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -125,6 +131,10 @@ where
         () = shared.stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
+        }
+        () = bodies.stalled(idle_timeout), if is_http2 => {
+            tracing::debug!("a client left an answer unread for {} s", idle_timeout.as_secs());
+            return;
         }
     };
     if let Err(error) = result {

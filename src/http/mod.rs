@@ -10,6 +10,7 @@ mod ops;
 mod request;
 mod server;
 mod socket;
+mod stall;
 mod tls;
 mod v2;
 

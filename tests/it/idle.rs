@@ -164,3 +164,29 @@ async fn a_reader_that_stalls_is_cut_and_one_that_is_slow_is_not() {
     assert!(rest.len() < blob.bytes.len());
     assert!(blob.bytes.starts_with(&rest));
 }
+
+/// A client of HTTP/2 that answers pings and takes nothing of an answer.
+#[tokio::test]
+async fn a_reader_of_http2_that_takes_nothing_is_cut() {
+    let berth = start().await;
+    let alice = berth.writer("alice").await;
+    let blob = Blob::random(8 << 20, 7);
+    alice.push_blob("team/app", &blob).await;
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .http2_prior_knowledge()
+        .http2_initial_stream_window_size(64 << 10)
+        .build()
+        .unwrap();
+    let url = format!("{}/v2/team/app/blobs/{}", berth.url(), blob.digest);
+    let answer = http.get(url).basic_auth("alice", Some(crate::support::PASSWORD)).send().await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 200);
+    drop(alice);
+    eventually("every connection is closed", async || {
+        let figures = berth.app.metrics.render(&[]).unwrap();
+        figures.contains("berth_http_connections 0").then_some(())
+    })
+    .await;
+    assert!(answer.bytes().await.is_err(), "what was not taken in time is not sent");
+}
