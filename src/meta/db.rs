@@ -4,6 +4,7 @@
 //! the epochs of what they touched, and only then answers: what was acknowledged is durable (I1), and no cache gives
 //! what was true before (see [`super::cache`]).
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,13 @@ use super::{Error, migrate};
 
 /// A transaction is never larger than this many queued changes, so that the first one does not wait for ever.
 const LARGEST_GROUP: usize = 512;
+
+/// A change that nobody waits for is committed with the next one that somebody does, or after this long: a commit of its
+/// own would be a sync that gains nothing.
+const BEHIND: Duration = Duration::from_millis(10);
+
+/// What a change overwrites is kept in memory, to be undone by itself, up to this many bytes, and in a file from there on.
+const UNDO_BYTES: i32 = 512 << 10;
 
 /// How soon a change by another process, such as `berth user add`, is noticed.
 const FOREIGN_CHANGES: Duration = Duration::from_millis(200);
@@ -39,6 +47,8 @@ trait Change: Send {
 /// What the writer is told.
 enum Message {
     Change(Box<dyn Change>),
+    /// A change that nobody waits for.
+    Behind(Box<dyn Change>),
     Close(oneshot::Sender<()>),
 }
 
@@ -106,6 +116,7 @@ struct Readers {
 impl Db {
     /// Opens or makes the database at `path` and starts its writer.
     pub(super) fn open(path: &Path, now: i64) -> Result<Self, Error> {
+        keep_undo_in_memory();
         let mut connection = Connection::open(path)?;
         prepare(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -141,7 +152,8 @@ impl Db {
         change: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
         let (answer, wait) = oneshot::channel();
-        self.enqueue(change, move |result| drop(answer.send(result)))?;
+        let answer = move |result| drop(answer.send(result));
+        self.enqueue(Message::Change(Box::new(Queued { change, answer })))?;
         wait.await.map_err(|_| Error::Closed)?
     }
 
@@ -155,19 +167,14 @@ impl Db {
                 tracing::error!(%error, "a change that nobody waited for was lost: {error}");
             }
         };
-        if let Err(error) = self.enqueue(change, report) {
+        let change = Box::new(Queued { change, answer: report });
+        if let Err(error) = self.enqueue(Message::Behind(change)) {
             tracing::error!(%error, "a change that nobody waited for was lost: {error}");
         }
     }
 
-    fn enqueue<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
-        answer: impl FnOnce(Result<T, Error>) + Send + 'static,
-    ) -> Result<(), Error> {
-        self.queue
-            .send(Message::Change(Box::new(Queued { change, answer })))
-            .map_err(|_| Error::Closed)
+    fn enqueue(&self, message: Message) -> Result<(), Error> {
+        self.queue.send(message).map_err(|_| Error::Closed)
     }
 
     /// Waits for what is queued, and closes every connection. Later changes fail with [`Error::Closed`].
@@ -221,11 +228,66 @@ impl Readers {
     }
 }
 
+/// By default SQLite keeps 64 KiB of what a savepoint overwrites in memory, which the push of one manifest exceeds.
+#[expect(
+    unsafe_code,
+    reason = "a setting of the whole process, for which the driver has no function"
+)]
+fn keep_undo_in_memory() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: no other thread uses SQLite yet, as every use of it begins with `Db::open`; if one did, SQLite would
+        // refuse the setting and go on with the default.
+        let result = unsafe {
+            rusqlite::ffi::sqlite3_config(rusqlite::ffi::SQLITE_CONFIG_STMTJRNL_SPILL, UNDO_BYTES)
+        };
+        if result != rusqlite::ffi::SQLITE_OK {
+            tracing::debug!(result, "SQLite keeps its own limit of what it undoes in memory");
+        }
+    });
+}
+
 fn prepare(connection: &Connection) -> Result<(), Error> {
     connection.busy_timeout(Duration::from_secs(10))?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
+}
+
+/// Why no more changes are waited for.
+enum Ending {
+    Enough,
+    Close(oneshot::Sender<()>),
+    Disconnected,
+}
+
+/// Waits for changes until there is one that somebody waits for, or until those that nobody waits for have rested long
+/// enough.
+fn gather(group: &mut VecDeque<Box<dyn Change>>, changes: &Receiver<Message>) -> Ending {
+    if !group.is_empty() {
+        return Ending::Enough;
+    }
+    let mut deadline = Instant::now() + FOREIGN_CHANGES;
+    loop {
+        match changes.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            Ok(Message::Change(change)) => {
+                group.push_back(change);
+                return Ending::Enough;
+            }
+            Ok(Message::Behind(change)) => {
+                if group.is_empty() {
+                    deadline = Instant::now() + BEHIND;
+                }
+                group.push_back(change);
+                if group.len() >= LARGEST_GROUP {
+                    return Ending::Enough;
+                }
+            }
+            Ok(Message::Close(closed)) => return Ending::Close(closed),
+            Err(RecvTimeoutError::Timeout) => return Ending::Enough,
+            Err(RecvTimeoutError::Disconnected) => return Ending::Disconnected,
+        }
+    }
 }
 
 struct Writer {
@@ -238,18 +300,21 @@ struct Writer {
 
 impl Writer {
     fn run(mut self, changes: &Receiver<Message>) {
+        let mut group = VecDeque::new();
         loop {
-            let first = changes.recv_timeout(FOREIGN_CHANGES);
+            let ending = gather(&mut group, changes);
             self.notice_foreign_changes();
-            match first {
-                Ok(Message::Change(first)) => {
-                    if let Some(closed) = self.commit_group(first, changes) {
-                        return self.close(closed);
-                    }
+            let closing = match ending {
+                Ending::Disconnected if group.is_empty() => return,
+                Ending::Close(closed) => Some(closed),
+                Ending::Disconnected | Ending::Enough => None,
+            };
+            let closing = self.commit_group(&mut group, changes).or(closing);
+            if let Some(closed) = closing {
+                while !group.is_empty() {
+                    self.commit_group(&mut group, changes);
                 }
-                Ok(Message::Close(closed)) => return self.close(closed),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
+                return self.close(closed);
             }
         }
     }
@@ -272,12 +337,14 @@ impl Writer {
         }
     }
 
-    /// Runs what is queued as one transaction; returns the wish to close, if that came up.
+    /// Runs `group` and what is queued behind it as one transaction; returns the wish to close, if that came up. What is
+    /// left in `group` comes next.
     fn commit_group(
         &mut self,
-        first: Box<dyn Change>,
+        group: &mut VecDeque<Box<dyn Change>>,
         changes: &Receiver<Message>,
     ) -> Option<oneshot::Sender<()>> {
+        let first = group.pop_front()?;
         let mut committing: Vec<Settle> = Vec::new();
         let mut touched = Vec::new();
         if let Err(error) = self.sql("BEGIN IMMEDIATE") {
@@ -306,10 +373,15 @@ impl Writer {
                 }
             }
             if committing.len() + failed.len() < LARGEST_GROUP {
-                match changes.try_recv() {
-                    Ok(Message::Change(change)) => next = Some(change),
-                    Ok(Message::Close(closed)) => closing = Some(closed),
-                    Err(_) => {}
+                next = group.pop_front();
+                if next.is_none() && closing.is_none() {
+                    match changes.try_recv() {
+                        Ok(Message::Change(change) | Message::Behind(change)) => {
+                            next = Some(change);
+                        }
+                        Ok(Message::Close(closed)) => closing = Some(closed),
+                        Err(_) => {}
+                    }
                 }
             }
         }
