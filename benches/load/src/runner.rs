@@ -18,7 +18,7 @@ use crate::{
     peer::Peer,
     prefill,
     report::Outcome,
-    scenarios::{Action, Scenario},
+    scenarios::{Action, Scenario, Unit},
     server::Server,
     stock::Stock,
 };
@@ -31,6 +31,7 @@ pub(crate) struct Runner {
     scratch: PathBuf,
     prefilled: Option<PathBuf>,
     filled: HashSet<(Peer, Stock)>,
+    put_aside: usize,
 }
 
 impl Runner {
@@ -41,7 +42,7 @@ impl Runner {
     ) -> Result<Self> {
         fs::create_dir_all(&scratch)
             .with_context(|| format!("cannot make {}", scratch.display()))?;
-        Ok(Self { bench, scratch, prefilled, filled: HashSet::new() })
+        Ok(Self { bench, scratch, prefilled, filled: HashSet::new(), put_aside: 0 })
     }
 
     /// A scenario against each of these servers, as many rounds as asked for.
@@ -102,9 +103,21 @@ impl Runner {
             Action::Start => self.start(peer, &data),
         };
         if scenario.stock.is_none() {
-            fs::remove_dir_all(&data).ok();
+            self.throw_away(scenario, &data)?;
         }
         figures
+    }
+
+    /// Large blobs make room at once. Many small files are only put aside until the run ends: ext4 without a journal
+    /// looks for inodes that were not freed in the last minutes, at the cost of whoever makes the next files.
+    fn throw_away(&mut self, scenario: &Scenario, data: &Path) -> Result<()> {
+        if matches!(scenario.unit, Unit::Gib) {
+            fs::remove_dir_all(data).ok();
+            return Ok(());
+        }
+        self.put_aside += 1;
+        let aside = self.scratch.join(format!("done-{}", self.put_aside));
+        fs::rename(data, &aside).with_context(|| format!("cannot rename {}", data.display()))
     }
 
     fn load(
