@@ -41,6 +41,10 @@ const TRUSTED_FOR: Duration = Duration::from_secs(5);
 /// Written bytes are sent to the disk in strides of this many while more arrive, so that the last sync is short.
 const SYNC_STRIDE: u64 = 32 << 20;
 
+/// A piece may stand in a receive buffer of 128 KiB, which it keeps from being freed. Smaller ones than this are copied, so
+/// that what waits to be written is what is counted.
+const SMALL_PIECE: usize = 24 << 10;
+
 /// How often a long upload looks at the free space.
 const SPACE_STRIDE: u64 = 16 << 20;
 
@@ -113,7 +117,11 @@ impl LocalStore {
                 break;
             }
             batched += chunk.len();
-            batch.push(chunk);
+            batch.push(if chunk.len() < SMALL_PIECE {
+                Bytes::copy_from_slice(&chunk)
+            } else {
+                chunk
+            });
             if batched >= batch_bytes() {
                 writer = writer.write(std::mem::take(&mut batch)).await?;
                 batched = 0;
