@@ -330,6 +330,11 @@ fn read_text(
             .parse()
             .map(Value::Boolean)
             .map_err(|_| format!("`{text}` is not `true` or `false`")),
+        // A list, separated by commas.
+        Some(Value::Array(_)) => {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            Ok(Value::Array(parts.map(|part| Value::String(part.to_owned())).collect()))
+        }
         _ => Ok(Value::String(text.to_owned())),
     };
     match value {

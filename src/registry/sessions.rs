@@ -89,7 +89,7 @@ impl Sessions {
         }
         let (id, now) = (UploadId::random(), self.clock.now());
         let session = Session::new(algorithm);
-        let (repository, owner) = (grant.repository().clone(), grant.actor().to_owned());
+        let (repository, owner) = (grant.repository().clone(), grant.principal().actor());
         self.meta.start_upload(UploadRow {
             id: id.clone(),
             repository: repository.clone(),
@@ -127,7 +127,8 @@ impl Sessions {
         }
         match &mut *place {
             Stage::Open(open)
-                if open.repository == *grant.repository() && open.owner == grant.actor() =>
+                if open.repository == *grant.repository()
+                    && open.owner == grant.principal().actor() =>
             {
                 open.touched = self.clock.now();
                 Ok(Held(place))

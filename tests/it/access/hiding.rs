@@ -36,7 +36,11 @@ async fn strangers(berth: &TestApp) -> Vec<(&'static str, Client)> {
 
 #[tokio::test]
 async fn what_exists_looks_like_what_does_not_to_those_who_may_not_pull() {
-    let berth = TestApp::start_with(|config| config.auth.failed_logins = 10_000).await;
+    let berth = TestApp::start_with(|config| {
+        config.auth.failed_logins = 10_000;
+        config.auth.failed_logins_per_name = 10_000;
+    })
+    .await;
     let things = things(&berth, "team/app", None).await;
     for (who, stranger) in strangers(&berth).await {
         let both = endpoints("team/app", &things).into_iter().zip(endpoints(MISSING, &things));
