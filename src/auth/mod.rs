@@ -182,7 +182,7 @@ impl Auth {
         let failed = move || throttle.failed(&attempt);
         let good = self.passwords.verify(turn, name, password, hash, failed).await;
         let account = account.filter(|_| good).ok_or(Error::Credentials)?;
-        self.meta.note_login(account.id);
+        self.meta.note_login(&account);
         Ok(account)
     }
 

@@ -502,11 +502,11 @@ impl Meta {
     }
 
     /// Notes that somebody has signed in, without waiting.
-    pub fn note_login(&self, account: i64) {
-        let now = self.clock.now();
+    pub fn note_login(&self, account: &Account) {
+        let (id, name, now) = (account.id, Arc::clone(&account.name), self.clock.now());
         self.db.write_behind(move |tx| {
-            tx.execute("UPDATE account SET last_login_at = $1 WHERE id = $2", (now, account))
-                .map(drop)
+            touch(tx, &name);
+            tx.execute("UPDATE account SET last_login_at = $1 WHERE id = $2", (now, id)).map(drop)
         });
     }
 }

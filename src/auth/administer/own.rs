@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::accounts::hashed;
 use super::{AdminError, Own};
 use crate::auth::{Error, Origin};
-use crate::meta::{Account, Session};
+use crate::meta::{Account, AccountKind, Session};
 use crate::secret::Secret;
 
 impl Own<'_> {
@@ -24,6 +24,9 @@ impl Own<'_> {
         origin: &Origin,
     ) -> Result<(), AdminError> {
         let account = self.account().await?;
+        if account.kind == AccountKind::Robot {
+            return Err(AdminError::Unknown { what: "user", name: self.name.clone() });
+        }
         if let Some(provider) = &account.provider {
             let (name, provider) = (self.name.clone(), provider.to_string());
             return Err(AdminError::NoPasswordHere { name, provider });
