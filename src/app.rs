@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::meta::{self, Meta};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::remote::{HookError, Hooks};
 use crate::worker::Worker;
 
 /// A whole Berth, without its listener.
@@ -36,6 +37,7 @@ pub struct App {
     pub worker: Worker,
     /// Figures.
     pub metrics: Metrics,
+    leaving: CancellationToken,
     stop: CancellationToken,
     tasks: TaskTracker,
     started: SystemTime,
@@ -90,6 +92,9 @@ pub enum OpenError {
     /// The blob store cannot be used.
     #[error("cannot use the blob store: {0}")]
     Blob(#[from] blob::Error),
+    /// Nobody can be told of anything.
+    #[error("cannot prepare for webhooks: {0}")]
+    Hooks(#[from] HookError),
     /// The signing keys cannot be used.
     #[error(transparent)]
     Auth(#[from] auth::Error),
@@ -142,10 +147,13 @@ impl App {
         let registry =
             Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());
         let worker = Worker {
+            config: Arc::new(config.clone()),
+            clock: clock.clone(),
+            meta: meta.clone(),
             blobs: blobs.clone(),
             auth: auth.clone(),
             registry: registry.clone(),
-            expire_after: config.uploads.expire_after.get(),
+            hooks: Hooks::new()?,
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();
@@ -159,6 +167,7 @@ impl App {
             registry,
             worker,
             metrics,
+            leaving: CancellationToken::new(),
             stop,
             tasks,
             started,
@@ -169,7 +178,17 @@ impl App {
     /// Starts the work that goes on beside serving.
     pub fn start_worker(&self) {
         self.tasks.spawn(self.worker.clone().run(self.started, self.stop.clone()));
-        self.tasks.spawn(self.worker.clone().keep_notes(self.stop.clone()));
+    }
+
+    /// Ends when Berth is about to stop.
+    #[must_use]
+    pub fn stopping(&self) -> CancellationToken {
+        self.leaving.clone()
+    }
+
+    /// Says that Berth is about to stop, to those whose requests would not end by themselves.
+    pub fn begin_stop(&self) {
+        self.leaving.cancel();
     }
 
     /// Stops that work and waits for it.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 /// A moment in unix milliseconds, as it is stored in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -81,7 +82,13 @@ impl std::str::FromStr for Timestamp {
 
 /// The system's clock, or one that a test turns.
 #[derive(Clone, Debug, Default)]
-pub struct Clock(Option<Arc<AtomicI64>>);
+pub struct Clock(Option<Arc<Manual>>);
+
+#[derive(Debug)]
+struct Manual {
+    millis: AtomicI64,
+    turned: watch::Sender<()>,
+}
 
 impl Clock {
     /// The machine's own time.
@@ -93,14 +100,15 @@ impl Clock {
     /// A clock that stands at `start` until [`Clock::advance`] is called.
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self(Some(Arc::new(AtomicI64::new(start.0))))
+        let (millis, turned) = (AtomicI64::new(start.0), watch::Sender::new(()));
+        Self(Some(Arc::new(Manual { millis, turned })))
     }
 
     /// The time now.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
-            Some(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Some(manual) => Timestamp(manual.millis.load(Ordering::SeqCst)),
             None => {
                 #[expect(
                     clippy::disallowed_methods,
@@ -115,8 +123,30 @@ impl Clock {
 
     /// Turns a manual clock forward; the system's clock is not moved.
     pub fn advance(&self, by: Duration) {
-        if let Some(millis) = &self.0 {
-            millis.fetch_add(i64::try_from(by.as_millis()).unwrap_or(i64::MAX), Ordering::SeqCst);
+        if let Some(manual) = &self.0 {
+            let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+            manual.millis.fetch_add(by, Ordering::SeqCst);
+            manual.turned.send_replace(());
+        }
+    }
+
+    /// Tells whenever a manual clock is turned; the system's clock goes by itself, so that whoever waits for a time sleeps.
+    #[must_use]
+    pub fn turns(&self) -> Turns {
+        Turns(self.0.as_ref().map(|manual| manual.turned.subscribe()))
+    }
+}
+
+/// Waits for a manual clock to be turned.
+#[derive(Debug)]
+pub struct Turns(Option<watch::Receiver<()>>);
+
+impl Turns {
+    /// Waits for the next turn since the last one that was waited for.
+    pub async fn next(&mut self) {
+        match &mut self.0 {
+            Some(turned) => drop(turned.changed().await),
+            None => std::future::pending().await,
         }
     }
 }

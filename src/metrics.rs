@@ -9,7 +9,7 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::{ConstCounter, Counter};
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
@@ -75,12 +75,14 @@ pub struct Metrics {
 }
 
 /// A figure that is read when somebody looks; names are without the prefix `berth_`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum Figure {
     /// One that only rises; `_total` is added to its name.
     Counter(&'static str, &'static str, u64),
     /// One that rises and falls.
     Gauge(&'static str, &'static str, u64),
+    /// One that rises and falls, for each of several sets of labels.
+    Gauges(&'static str, &'static str, Vec<(Vec<(&'static str, String)>, u64)>),
 }
 
 impl Default for Metrics {
@@ -151,16 +153,20 @@ impl Metrics {
             Figure::Gauge("http_connections", "Open connections", relaxed(&self.connections)),
         ];
         for figure in own.iter().chain(more) {
-            match *figure {
+            let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+            match figure {
                 Figure::Counter(name, help, value) => {
-                    registry.register(name, help, ConstCounter::new(value));
+                    registry.register(*name, *help, ConstCounter::new(*value));
                 }
                 Figure::Gauge(name, help, value) => {
-                    registry.register(
-                        name,
-                        help,
-                        ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX)),
-                    );
+                    registry.register(*name, *help, ConstGauge::new(signed(*value)));
+                }
+                Figure::Gauges(name, help, values) => {
+                    let family = Family::<Vec<(&'static str, String)>, Gauge>::default();
+                    for (labels, value) in values {
+                        family.get_or_create(labels).set(signed(*value));
+                    }
+                    registry.register(*name, *help, family);
                 }
             }
         }

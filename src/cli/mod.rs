@@ -8,7 +8,9 @@ mod completions;
 mod config;
 mod copy;
 mod credentials;
+mod events;
 mod group;
+mod jobs;
 mod key;
 mod login;
 mod manifest;
@@ -21,6 +23,7 @@ mod tag;
 mod telemetry;
 mod token;
 mod user;
+mod webhook;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -77,6 +80,14 @@ enum Command {
     /// Look at what happened, and verify that nothing of it was changed
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show what happens, as it happens
+    Events(events::Events),
+    /// Manage webhooks: who is told of events
+    #[command(subcommand)]
+    Webhook(Box<webhook::WebhookCommand>),
+    /// Look at work that waits, runs or has ended
+    #[command(subcommand)]
+    Jobs(jobs::JobsCommand),
     /// Manage the keys that sign registry tokens
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -118,6 +129,9 @@ pub fn run() -> ExitCode {
             Command::Access(command) => command.run().await,
             Command::Role(command) => command.run().await,
             Command::Audit(command) => command.run().await,
+            Command::Events(command) => command.run().await,
+            Command::Webhook(command) => command.run().await,
+            Command::Jobs(command) => command.run().await,
             Command::Key(command) => command.run().await,
             Command::Login(command) => command.run().await,
             Command::Logout(command) => command.run(),

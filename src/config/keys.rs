@@ -71,5 +71,7 @@ pub const KEYS: &[(&str, &str)] = &[
         "audit.pulls",
         "Write each pull of a manifest into the audit trail. Changes and refusals are always written.",
     ),
+    ("jobs.keep", "How long jobs that have ended, and deliveries to webhooks, can be looked at."),
+    ("jobs.keep_failed", "How long jobs that failed can be looked at and tried again."),
     ("metrics.public", "Serve `/metrics` without credentials."),
 ];

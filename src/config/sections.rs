@@ -28,6 +28,8 @@ pub struct Config {
     pub log: Log,
     /// What is written down of what happens.
     pub audit: Audit,
+    /// Work that waits.
+    pub jobs: Jobs,
     /// Figures for Prometheus.
     pub metrics: Metrics,
 }
@@ -193,6 +195,16 @@ pub struct Audit {
     pub pulls: bool,
 }
 
+/// `[jobs]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    /// How long jobs that have ended can be looked at.
+    pub keep: HumanDuration,
+    /// How long jobs that failed can be.
+    pub keep_failed: HumanDuration,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -242,6 +254,15 @@ impl Default for Auth {
             failed_window: HumanDuration::seconds(300),
             session_lifetime: HumanDuration::seconds(7 * 86_400),
             session_idle: HumanDuration::seconds(86_400),
+        }
+    }
+}
+
+impl Default for Jobs {
+    fn default() -> Self {
+        Self {
+            keep: HumanDuration::seconds(7 * 86_400),
+            keep_failed: HumanDuration::seconds(30 * 86_400),
         }
     }
 }

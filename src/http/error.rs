@@ -213,6 +213,7 @@ impl From<AdminError> for Error {
             E::NameTaken { .. }
             | E::LastAdministrator(_)
             | E::BuiltInRole(_)
+            | E::Conflict(_)
             | E::RoleInUse { .. } => Self::admin(StatusCode::CONFLICT, "CONFLICT", error),
             E::Refused(refusal) => refusal.into(),
             E::Meta(cause) => cause.into(),

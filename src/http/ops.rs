@@ -86,6 +86,13 @@ async fn figures(app: &App) -> Vec<Figure> {
             disk.reserve,
         ));
     }
+    if let Ok(counts) = app.meta.count_jobs().await {
+        let labelled = counts.into_iter().map(|(kind, state, number)| {
+            (vec![("kind", kind), ("state", state.as_str().to_owned())], number)
+        });
+        let help = "Jobs that have not ended, or failed";
+        figures.push(Figure::Gauges("jobs", help, labelled.collect()));
+    }
     if let Some(bytes) = app.database_size().await {
         figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));
     }

@@ -96,6 +96,7 @@ impl Server {
             }
         }
         drop(self.listener);
+        self.app.begin_stop();
         if let Some(watch) = watch {
             watch.abort();
         }

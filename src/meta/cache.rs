@@ -6,27 +6,52 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use tokio::sync::watch;
+
 const STRIPES: usize = 1024;
 
 /// A counter for each name, or rather for each of 1,024 groups of names: two that share one only lose cached answers. What
 /// is read as a whole has a counter of its own.
 #[derive(Debug)]
-pub(super) struct Epochs(Box<[AtomicU64]>);
+pub(super) struct Epochs {
+    counters: Box<[AtomicU64]>,
+    /// Whoever waits for events or jobs.
+    events: watch::Sender<()>,
+    jobs: watch::Sender<()>,
+}
 
-const COUNTERS: usize = STRIPES + 2;
+const COUNTERS: usize = STRIPES + 4;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
     pub(super) const RULES: usize = STRIPES;
     /// Tokens and the accounts that have them.
     pub(super) const TOKENS: usize = STRIPES + 1;
+    /// Events.
+    pub(super) const EVENTS: usize = STRIPES + 2;
+    /// Jobs.
+    pub(super) const JOBS: usize = STRIPES + 3;
 
     pub(super) fn new() -> Self {
-        Self((0..COUNTERS).map(|_| AtomicU64::new(0)).collect())
+        Self {
+            counters: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
+            events: watch::Sender::new(()),
+            jobs: watch::Sender::new(()),
+        }
+    }
+
+    /// Tells of each new event, or of several at once.
+    pub(super) fn watch_events(&self) -> watch::Receiver<()> {
+        self.events.subscribe()
+    }
+
+    /// Tells whenever a job was added or has changed.
+    pub(super) fn watch_jobs(&self) -> watch::Receiver<()> {
+        self.jobs.subscribe()
     }
 
     pub(super) fn at(&self, counter: usize) -> u64 {
-        self.0[counter].load(Ordering::Acquire)
+        self.counters[counter].load(Ordering::Acquire)
     }
 
     pub(super) fn stripe(name: &str) -> usize {
@@ -40,7 +65,12 @@ impl Epochs {
     }
 
     pub(super) fn raise(&self, stripe: usize) {
-        self.0[stripe].fetch_add(1, Ordering::AcqRel);
+        self.counters[stripe].fetch_add(1, Ordering::AcqRel);
+        match stripe {
+            Self::EVENTS => self.events.send_replace(()),
+            Self::JOBS => self.jobs.send_replace(()),
+            _ => {}
+        }
     }
 
     pub(super) fn raise_all(&self) {

@@ -79,6 +79,8 @@ pub enum EventKind {
     TrustChange,
     /// The key that signs registry tokens was replaced.
     KeyRotate,
+    /// A webhook was made, changed or removed.
+    WebhookChange,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -89,7 +91,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -110,6 +112,7 @@ impl EventKind {
         Self::RoleChange,
         Self::TrustChange,
         Self::KeyRotate,
+        Self::WebhookChange,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -139,6 +142,7 @@ impl EventKind {
             Self::RoleChange => "role.change",
             Self::TrustChange => "trust.change",
             Self::KeyRotate => "key.rotate",
+            Self::WebhookChange => "webhook.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",
@@ -286,7 +290,7 @@ pub struct EventsVerified {
 /// Faults that a verification names; it counts no further.
 pub(super) const MOST_FAULTS: usize = 1000;
 
-fn head(tx: &mut Tx<'_>) -> Result<EventHead, Error> {
+pub(super) fn head(tx: &mut Tx<'_>) -> Result<EventHead, Error> {
     let found = tx.find("SELECT id, link FROM event_head WHERE one = 1", (), |row| {
         Ok(EventHead { id: row.get("id")?, link: row.get("link")? })
     })?;
@@ -339,6 +343,7 @@ pub(super) fn append(
         "UPDATE event_head SET id = $1, link = $2 WHERE one = 1",
         (event.id, &event.link[..]),
     )?;
+    tx.touch_events();
     Ok(event.id)
 }
 

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::blob::{self, signed};
 use super::event::{Actor, EventKind};
 use super::repository::{self, RepositoryId};
-use super::tag::{self, By};
+use super::tag::{self, By, Target};
 use super::tx::Tx;
 use super::{Error, Meta};
 use crate::clock::Timestamp;
@@ -352,8 +352,13 @@ fn put(
     let repository = repository::ensure(tx, name, by.now)?;
     let id = ensure(tx, put, children_bytes, by.now)?;
     own(tx, repository, id, put, by)?;
+    let target = Target {
+        digest: &put.digest,
+        media_type: put.manifest.media_type(),
+        size: put.manifest.bytes().len() as u64,
+    };
     for name in &put.tags {
-        tag::point(tx, repository, name, id, &put.digest, by)?;
+        tag::point(tx, repository, name, id, target, by)?;
     }
     Ok(Ok(Stored { missing_children }))
 }

@@ -12,19 +12,24 @@ mod db;
 mod error;
 mod event;
 mod group;
+mod job;
 mod key;
 mod keys;
+mod lease;
 mod manifest;
 mod migrate;
+mod outbox;
 mod refresh;
 mod repository;
 mod role;
+mod schedule;
 mod session;
 mod subject;
 mod tag;
 mod token;
 mod tx;
 mod upload;
+mod webhook;
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -44,16 +49,22 @@ pub use event::{
     NewEvent, Place,
 };
 pub use group::{Group, Member, MemberChanged};
+pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
+pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
+pub use schedule::Schedule;
 pub use session::{NewSession, Session};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
 pub use upload::UploadRow;
+pub use webhook::{Webhook, WebhookFormat, WebhookWish};
+
+use tokio::sync::watch;
 
 use cache::Cache;
 use db::Db;
@@ -120,6 +131,18 @@ impl Meta {
     /// Waits until what was written without waiting is there.
     pub async fn settle(&self) -> Result<(), Error> {
         self.db.write(|_| Ok(())).await
+    }
+
+    /// Tells whenever there are new events, also by another process.
+    #[must_use]
+    pub fn watch_events(&self) -> watch::Receiver<()> {
+        self.db.epochs.watch_events()
+    }
+
+    /// Tells whenever a job was added or has changed, also by another process.
+    #[must_use]
+    pub fn watch_jobs(&self) -> watch::Receiver<()> {
+        self.db.epochs.watch_jobs()
     }
 
     /// Whether the database answers, to readers and to the writer; nothing is written.

@@ -80,15 +80,25 @@ impl By<'_> {
     }
 }
 
+/// What a tag is to point at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    pub(super) digest: &'a Digest,
+    pub(super) media_type: &'a MediaType,
+    /// Bytes of the manifest.
+    pub(super) size: u64,
+}
+
 /// Points a tag at a manifest. To point it where it points already changes nothing and is no event.
 pub(super) fn point(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
     name: &Tag,
     manifest: i64,
-    digest: &Digest,
+    target: Target<'_>,
     by: By<'_>,
 ) -> Result<(), Error> {
+    let digest = target.digest;
     let previous = find_target(tx, repository, name)?;
     if previous.as_ref() == Some(digest) {
         return Ok(());
@@ -106,7 +116,9 @@ pub(super) fn point(
         repository::count(tx, repository, 1, 0, 0)?;
     }
     record(tx, repository, name, "push", digest, previous.as_ref(), by)?;
-    let detail = serde_json::json!({ "digest": digest, "previous": previous });
+    let detail = serde_json::json!({
+        "digest": digest, "previous": previous, "media_type": target.media_type, "size": target.size,
+    });
     by.note(tx, EventKind::TagPush, name.as_str(), detail)
 }
 

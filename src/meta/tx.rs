@@ -102,6 +102,16 @@ impl<'c> Tx<'c> {
         self.touched.push(Epochs::TOKENS);
     }
 
+    /// Says that there is another event.
+    pub(super) fn touch_events(&mut self) {
+        self.touched.push(Epochs::EVENTS);
+    }
+
+    /// Says that a job was added or has changed.
+    pub(super) fn touch_jobs(&mut self) {
+        self.touched.push(Epochs::JOBS);
+    }
+
     pub(super) fn into_touched(self) -> Vec<usize> {
         self.touched
     }

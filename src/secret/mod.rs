@@ -45,6 +45,17 @@ impl<T: AsRef<[u8]>> PartialEq for Secret<T> {
     }
 }
 
+/// `len` random bytes from the kernel.
+///
+/// # Panics
+/// If the kernel has no random source: nothing safe can be done without one.
+#[must_use]
+pub fn random_bytes(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    getrandom::fill(&mut bytes).expect("the kernel's random source answers");
+    bytes
+}
+
 /// `len` random bytes from the kernel, written in the URL-safe base64 alphabet without padding.
 ///
 /// # Panics
@@ -52,9 +63,7 @@ impl<T: AsRef<[u8]>> PartialEq for Secret<T> {
 #[must_use]
 pub fn random_text(len: usize) -> String {
     use base64::Engine as _;
-    let mut bytes = vec![0; len];
-    getrandom::fill(&mut bytes).expect("the kernel's random source answers");
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(random_bytes(len))
 }
 
 #[cfg(test)]

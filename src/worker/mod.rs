@@ -1,49 +1,80 @@
-//! Work that nobody waits for: what uploads leave behind, and what is noted of refusals and of the use of tokens.
-//!
-//! Scans, replication, webhooks and collection will be durable jobs of this room.
+//! Work that nobody waits for: jobs, what follows from events, what uploads leave behind, and what is noted of refusals and of
+//! the use of tokens.
+
+mod admin;
+mod follow;
+mod jobs;
+mod running;
+mod uploads;
+mod webhook;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use running::{Failure, Finished, Running};
+pub use uploads::Error;
+pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
 
 use crate::auth::Auth;
 use crate::blob::BlobStore;
-use crate::registry::{self, Registry};
-
-/// How often abandoned uploads are looked for.
-const PURGE_EVERY: Duration = Duration::from_mins(1);
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::meta::Meta;
+use crate::registry::Registry;
+use crate::remote::Hooks;
 
 /// How often what is noted in memory is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often jobs that ended long ago are forgotten.
+const FORGET_EVERY: Duration = Duration::from_mins(10);
+
 /// What the worker works with.
 #[derive(Clone, Debug)]
 pub struct Worker {
+    /// The settings.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
+    /// Rows.
+    pub meta: Meta,
     /// Bytes.
     pub blobs: BlobStore,
     /// Refusals and uses of tokens.
     pub auth: Auth,
     /// Sessions.
     pub registry: Registry,
-    /// `uploads.expire_after`
-    pub expire_after: Duration,
-}
-
-/// Why a piece of work failed; it is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The blob store failed.
-    #[error(transparent)]
-    Blob(#[from] crate::blob::Error),
-    /// The registry failed.
-    #[error(transparent)]
-    Registry(#[from] registry::Error),
+    /// The way to receivers.
+    pub hooks: Hooks,
 }
 
 impl Worker {
+    /// Works until `stop` is cancelled. `started` is when this process began: files older than that belong to no request.
+    pub async fn run(self, started: SystemTime, stop: CancellationToken) {
+        let (worker, tasks) = (Arc::new(self), TaskTracker::new());
+        tasks.spawn(Arc::clone(&worker).keep_uploads(started, stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).forget_jobs(stop));
+        tasks.close();
+        tasks.wait().await;
+    }
+
+    /// Where this registry is, for those who are told of events.
+    fn source(&self) -> String {
+        let server = &self.config.server;
+        server.public_url.clone().unwrap_or_else(|| {
+            let scheme = if server.tls.certificate.is_some() { "https" } else { "http" };
+            format!("{scheme}://{}", server.listen)
+        })
+    }
+
     /// Writes down what was noted, until `stop` is cancelled; then for the last time.
-    pub async fn keep_notes(self, stop: CancellationToken) {
+    async fn keep_notes(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(NOTE_EVERY);
         let mut running = true;
         while running {
@@ -56,65 +87,25 @@ impl Worker {
         }
     }
 
-    /// Works until `stop` is cancelled. `started` is when this process began: files older than that belong to no request.
-    pub async fn run(self, started: SystemTime, stop: CancellationToken) {
-        let swept = tokio::select! {
-            swept = self.sweep(started) => swept,
-            () = stop.cancelled() => return,
-        };
-        match swept {
-            Ok(0) => {}
-            Ok(removed) => {
-                tracing::info!(
-                    removed,
-                    "removed {removed} files that interrupted uploads had left"
-                );
-            }
-            Err(error) => tracing::error!(%error, "could not sweep interrupted uploads: {error}"),
-        }
-        let mut ticks = tokio::time::interval(PURGE_EVERY);
+    async fn forget_jobs(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                () = stop.cancelled() => break,
+                () = stop.cancelled() => return,
             }
-            let purged = tokio::select! {
-                purged = self.purge() => purged,
-                () = stop.cancelled() => break,
-            };
-            if let Err(error) = purged {
-                tracing::error!(%error, "could not drop abandoned uploads: {error}");
-            }
-        }
-    }
-
-    /// Drops uploads that nobody touched for long; says how many.
-    pub async fn purge(&self) -> Result<u64, Error> {
-        let sessions = self.registry.sessions();
-        sessions.rest();
-        let space = Arc::clone(self.blobs.space());
-        let _ = tokio::task::spawn_blocking(move || space.keep_ballast()).await;
-        let mut purged = 0;
-        loop {
-            let batch = sessions.purge(self.expire_after).await?;
-            purged += batch;
-            if batch == 0 {
-                return Ok(purged);
-            }
-        }
-    }
-
-    /// Removes what uploads without a session left when the last process was killed; says of how many.
-    pub async fn sweep(&self, started: SystemTime) -> Result<u64, Error> {
-        let mut removed = 0;
-        for id in self.blobs.leftover_uploads(started).await? {
-            match self.registry.sweep(&id).await {
-                Ok(swept) => removed += u64::from(swept),
-                Err(error) => {
-                    tracing::error!(%error, upload.id = %id, "could not remove what an upload left: {error}");
+            let (jobs, now) = (&self.config.jobs, self.clock.now());
+            let (ended, failed) = (now - jobs.keep.get(), now - jobs.keep_failed.get());
+            loop {
+                match self.meta.forget_jobs(ended, failed).await {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(error) => {
+                        tracing::error!(%error, "could not forget old jobs: {error}");
+                        break;
+                    }
                 }
             }
         }
-        Ok(removed)
     }
 }

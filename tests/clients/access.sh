@@ -9,7 +9,7 @@
 CLIENTS=(docker podman containerd skopeo crane oras)
 NEWCOMER_PASSWORD=newcomers-own-words
 MEMBER_PASSWORD=members-own-words
-NO='unauthorized|denied|forbidden|authentication required|authorization failed|no right to|insufficient|no basic auth|401|403'
+NO='unauthorized|denied|forbidden|authentication required|authorization failed|no right to|insufficient|no basic auth|needs a login|401|403'
 
 main() {
     local who name
@@ -65,8 +65,13 @@ oras() {
 
 # --- the same few things by each client -----------------------------------------------------------
 
+# log_in NAME USER PASSWORD
+log_in() {
+    USER_AND_PASSWORD=(--user "$2:$3")
+    check "$1" login "$2" "$3"
+}
+
 login() {
-    USER_AND_PASSWORD=(--user "$1:$2")
     case $CLIENT in
         docker) printf '%s' "$2" | docker login --username "$1" --password-stdin "$REGISTRY" ;;
         podman) printf '%s' "$2" | podman login --tls-verify=false --username "$1" --password-stdin "$REGISTRY" ;;
@@ -96,7 +101,7 @@ pull() {
 
 # push REPOSITORY: what was pulled before, under a name that is not there yet.
 push() {
-    local image=$REGISTRY/$1:by-$CLIENT
+    local image=$REGISTRY/$1:by-$CLIENT-$WHO
     case $CLIENT in
         docker) docker tag "$REGISTRY/public/app:v1" "$image" && docker push "$image" ;;
         podman) podman tag "$REGISTRY/public/app:v1" "$image" && podman push --tls-verify=false "$image" ;;
@@ -113,12 +118,13 @@ push() {
 # as WHO: the row of the matrix.
 as() {
     local row="$CLIENT, $1"
+    WHO=$1
     logout
     case $1 in
         nobody) ;;
-        newcomer) check "$row: login" login newcomer "$NEWCOMER_PASSWORD" ;;
-        member) check "$row: login" login member "$MEMBER_PASSWORD" ;;
-        robot) check "$row: login with a token, under any name" login whoever "$ROBOT_TOKEN" ;;
+        newcomer) log_in "$row: login" newcomer "$NEWCOMER_PASSWORD" ;;
+        member) log_in "$row: login" member "$MEMBER_PASSWORD" ;;
+        robot) log_in "$row: login with a token, under any name" whoever "$ROBOT_TOKEN" ;;
     esac
     check "$row: pull what is public" pull public/app
     refused "$row: push to what is public" "$NO" push public/app

@@ -101,6 +101,9 @@ pub enum AdminError {
         /// By which provider.
         provider: String,
     },
+    /// It is not in a state for that.
+    #[error("{0}")]
+    Conflict(String),
     /// It makes no sense.
     #[error("{0}")]
     Invalid(String),

@@ -4,9 +4,11 @@
 
 mod access;
 mod bindings;
+mod event_stream;
 mod events;
 mod groups;
 mod input;
+mod jobs;
 mod keys;
 mod repositories;
 mod robots;
@@ -15,6 +17,7 @@ mod session;
 mod tags;
 mod tokens;
 mod users;
+mod webhooks;
 
 use std::sync::{Arc, OnceLock};
 
@@ -66,6 +69,15 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(events::list))
         .routes(routes!(events::head))
         .routes(routes!(events::verify))
+        .routes(routes!(event_stream::follow))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::show))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
+        .routes(routes!(webhooks::deliveries))
+        .routes(routes!(webhooks::redeliver))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }

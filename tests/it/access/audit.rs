@@ -67,7 +67,11 @@ async fn every_change_is_written_down_with_who_and_why() {
         assert!(event["request"].as_str().is_some_and(|id| !id.is_empty()), "{event}");
     }
     assert_eq!(told[3]["target"], "v1");
-    assert_eq!(told[3]["detail"], json!({ "digest": digest, "previous": null }));
+    let (media_type, size) = (image.media_type(), image.manifest().len());
+    assert_eq!(
+        told[3]["detail"],
+        json!({ "digest": digest, "previous": null, "media_type": media_type, "size": size })
+    );
     let mounted = &events(&admin, "repository=team/copy").await[0];
     assert_eq!(mounted["detail"]["mounted_from"], "team/app");
 

@@ -79,6 +79,8 @@ async fn populate(admin: &Client) {
         ("robots", json!({ "name": "ci" })),
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
+        ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),
+        ("webhooks/ci/deliveries/1", json!({})),
         ("session", json!({ "username": "admin", "password": PASSWORD })),
     ] {
         admin.post_json(&format!("/api/v1/{path}"), wish).await.status(201);
@@ -103,13 +105,17 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" => "ci",
+            "robots" | "webhooks" => "ci",
             "groups" => "devs",
             _ => "none",
         };
         real = real.replace("{name}", name);
         if path == "/access/why" {
             real += "?subject=user:admin&action=pull&repository=team%2Fapp";
+        }
+        let content = &operation["responses"]["200"]["content"];
+        if content["text/event-stream"].is_object() {
+            continue; // It does not end.
         }
         let answer = admin.get(&format!("/api/v1{real}")).await.ok().json();
         let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];

@@ -45,7 +45,11 @@ impl Said {
 /// `berth` in a directory of its own, with nothing of Berth's in the environment.
 pub(crate) fn berth_command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
-    command.current_dir(directory).stdin(Stdio::null());
+    // What the person who runs the tests is logged in to is none of their business.
+    command.current_dir(directory).stdin(Stdio::null()).env("HOME", directory);
+    for name in ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR"] {
+        command.env_remove(name);
+    }
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BERTH_") {
             command.env_remove(name);

@@ -1,0 +1,61 @@
+//! Follows events: what each of them causes becomes jobs, in the transaction that moves the place up to which they were read.
+//! So nothing that happened is passed over, and nothing is caused twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use super::{Worker, webhook};
+use crate::meta::{self, Event, EventFilter, NewJob, Place};
+
+/// The reader that turns events into jobs.
+const READER: &str = "jobs";
+
+/// Events that are looked at together.
+const AT_ONCE: u64 = 500;
+
+impl Worker {
+    /// Follows events until `stop` is cancelled.
+    pub(super) async fn follow_events(self: Arc<Self>, stop: CancellationToken) {
+        let mut events = self.meta.watch_events();
+        while !stop.is_cancelled() {
+            events.mark_unchanged();
+            match self.follow_some().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => {
+                    tracing::error!(%error, "could not follow events: {error}");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                    continue;
+                }
+            }
+            tokio::select! {
+                _ = events.changed() => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+
+    /// Follows the next events; says whether there were any.
+    async fn follow_some(&self) -> Result<bool, meta::Error> {
+        let from = self.meta.reader_place(READER).await?;
+        let events =
+            self.meta.list_events(EventFilter::default(), Place::After(from), AT_ONCE).await?;
+        let Some(last) = events.last() else { return Ok(false) };
+        let to = last.id;
+        let jobs = self.caused_by(&events).await?;
+        self.meta.follow_events(READER, from, to, jobs).await?;
+        Ok(true)
+    }
+
+    /// All that events cause.
+    async fn caused_by(&self, events: &[Event]) -> Result<Vec<NewJob>, meta::Error> {
+        let webhooks = self.meta.list_webhooks().await?;
+        let mut jobs = Vec::new();
+        for event in events {
+            jobs.extend(webhooks.iter().filter_map(|hook| webhook::caused_by(hook, event)));
+        }
+        Ok(jobs)
+    }
+}
