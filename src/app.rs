@@ -90,9 +90,26 @@ pub enum OpenError {
     /// The blob store cannot be used.
     #[error("cannot use the blob store: {0}")]
     Blob(#[from] blob::Error),
+    /// The bucket cannot do what is needed.
+    #[error("the bucket cannot be used:{}\nhint: `storage.check = false` starts without trying", list(.0))]
+    Bucket(Vec<blob::Finding>),
     /// The signing keys cannot be used.
     #[error(transparent)]
     Auth(#[from] auth::Error),
+}
+
+fn list(findings: &[blob::Finding]) -> String {
+    findings.iter().map(|finding| format!("\n  {finding}")).collect()
+}
+
+/// Tries what the bucket can do; what Berth can do without is only told.
+async fn check_bucket(blobs: &BlobStore) -> Result<(), OpenError> {
+    let (fatal, others): (Vec<_>, Vec<_>) =
+        blobs.check().await.into_iter().partition(|finding| finding.is_fatal);
+    for finding in others {
+        tracing::warn!("the bucket: {finding}");
+    }
+    if fatal.is_empty() { Ok(()) } else { Err(OpenError::Bucket(fatal)) }
 }
 
 impl App {
@@ -124,6 +141,9 @@ impl App {
         let opened = tokio::task::spawn_blocking(open).await;
         let (meta, blobs, lock) =
             opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        if config.storage.check {
+            check_bucket(&blobs).await?;
+        }
         let auth = Auth::open(meta.clone(), clock.clone(), config.auth.clone()).await?;
         let registry =
             Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());

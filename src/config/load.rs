@@ -330,6 +330,10 @@ fn read_text(
             .parse()
             .map(Value::Boolean)
             .map_err(|_| format!("`{text}` is not `true` or `false`")),
+        // Written as in the file: `[{ min_size = "1MiB" }]`.
+        Some(Value::Array(_)) => toml::from_str::<Table>(&format!("value = {text}"))
+            .map_err(|error| format!("`{text}`: {}", error.message()))
+            .and_then(|mut table| table.remove("value").ok_or_else(|| "no value".to_owned())),
         _ => Ok(Value::String(text.to_owned())),
     };
     match value {

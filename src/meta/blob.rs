@@ -197,7 +197,8 @@ impl Meta {
     /// Makes a finished blob visible in a repository, and ends the upload that brought it.
     ///
     /// Returns the location that is not needed: `blob`'s own if the bytes were there already, or the old one if the row
-    /// pointed at `broken`, an object that is missing or damaged.
+    /// pointed at `broken`, an object that is missing or damaged. In the first case the upload's row stays until
+    /// [`Meta::delete_upload`], as it may be all that tells of the copy.
     pub async fn commit_blob(
         &self,
         name: &RepositoryName,
@@ -210,6 +211,7 @@ impl Meta {
         self.db
             .write(move |tx| {
                 let existing = find(tx, &blob.digest)?;
+                let own = blob.location.clone();
                 let (id, unneeded) = match existing {
                     None => (insert(tx, &blob, now)?, None),
                     Some(row) if broken.as_ref() == Some(&row.location) => {
@@ -226,7 +228,9 @@ impl Meta {
                     Some(row) => (row.id, Some(blob.location)),
                 };
                 link(tx, &name, id, blob.size, &actor, now)?;
-                if let Some(upload) = upload {
+                if let Some(upload) = upload
+                    && unneeded.as_ref() != Some(&own)
+                {
                     super::upload::delete(tx, &upload)?;
                 }
                 Ok(unneeded)

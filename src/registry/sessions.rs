@@ -83,20 +83,29 @@ impl Sessions {
         Self { meta, blobs, clock, live: Arc::default() }
     }
 
-    pub(super) fn start(&self, grant: &Grant, algorithm: Algorithm) -> Result<UploadId, Error> {
+    pub(super) async fn start(
+        &self,
+        grant: &Grant,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
         if self.count() >= MOST_SESSIONS {
             return Err(Error::TooManyUploads);
         }
         let (id, now) = (UploadId::random(), self.clock.now());
         let session = Session::new(algorithm);
         let (repository, owner) = (grant.repository().clone(), grant.actor().to_owned());
-        self.meta.start_upload(UploadRow {
+        let row = UploadRow {
             id: id.clone(),
             repository: repository.clone(),
             owner: owner.clone(),
             state: session.save(),
             updated_at: now,
-        });
+        };
+        if self.blobs.needs_row() {
+            self.meta.start_upload_durably(row).await?;
+        } else {
+            self.meta.start_upload(row);
+        }
         let open = Stage::Open(Box::new(Open { repository, owner, session, touched: now }));
         self.lock().insert(id.clone(), Arc::new(tokio::sync::Mutex::new(open)));
         Ok(id)

@@ -52,6 +52,19 @@ impl Worker {
             }
             Err(error) => tracing::error!(%error, "could not sweep interrupted uploads: {error}"),
         }
+        let ended = tokio::select! {
+            ended = self.blobs.end_multiparts(started) => ended,
+            () = stop.cancelled() => return,
+        };
+        match ended {
+            Ok(0) => {}
+            Ok(ended) => {
+                tracing::info!(ended, "ended {ended} multipart uploads that were left open");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not end multipart uploads that were left open: {error}");
+            }
+        }
         let mut ticks = tokio::time::interval(PURGE_EVERY);
         loop {
             tokio::select! {
