@@ -91,7 +91,7 @@ pub enum OpenError {
     #[error("cannot use the blob store: {0}")]
     Blob(#[from] blob::Error),
     /// The bucket cannot do what is needed.
-    #[error("the bucket cannot be used:{}\nhint: `storage.check = false` starts without trying", list(.0))]
+    #[error("the bucket cannot be used:\n  {}\nhint: `storage.check = false` starts without trying", list(.0))]
     Bucket(Vec<blob::Finding>),
     /// The signing keys cannot be used.
     #[error(transparent)]
@@ -99,7 +99,8 @@ pub enum OpenError {
 }
 
 fn list(findings: &[blob::Finding]) -> String {
-    findings.iter().map(|finding| format!("\n  {finding}")).collect()
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    findings.join("\n  ")
 }
 
 /// Tries what the bucket can do; what Berth can do without is only told.

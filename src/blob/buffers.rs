@@ -26,7 +26,7 @@ pub(super) struct Buffers {
 
 /// Room for some bytes.
 #[derive(Debug)]
-pub(super) struct Room(OwnedSemaphorePermit);
+pub(super) struct Room(#[expect(dead_code, reason = "held, not read")] OwnedSemaphorePermit);
 
 impl Buffers {
     pub(super) fn new(bytes: u64) -> Self {

@@ -207,7 +207,7 @@ impl ObjectStore {
             [] => {
                 let key = new_key(id, 0);
                 self.at(Step::Publish, &key)?;
-                self.operator.write(&key, Bytes::new()).await?;
+                self.write(&key, Bytes::new()).await?;
                 session.parts = vec![Part { key, size: 0 }];
             }
             [part] => self.at(Step::Publish, &part.key)?,
@@ -333,14 +333,14 @@ async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher, Error> {
 
 /// Bytes are hashed beside being sent.
 enum Hashing {
-    Idle(Hasher),
+    Idle(Box<Hasher>),
     Busy(JoinHandle<Hasher>),
 }
 
 impl Hashing {
     async fn idle(self) -> Result<Hasher, Error> {
         match self {
-            Self::Idle(hasher) => Ok(hasher),
+            Self::Idle(hasher) => Ok(*hasher),
             Self::Busy(hashing) => hashing.await.map_err(|_| Error::Stopped),
         }
     }

@@ -10,6 +10,7 @@
 mod access;
 mod cli;
 mod cli_client;
+mod cloud;
 mod copy;
 mod crash;
 mod disk;

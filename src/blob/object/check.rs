@@ -40,7 +40,7 @@ impl ObjectStore {
             result.err().map(|error| Finding { step, is_fatal: true, what: error.to_string() })
         };
         // Without it nothing else can be tried.
-        if let Some(finding) = fatal("write an object", self.try_write(&small).await) {
+        if let Some(finding) = fatal("write an object", self.write(&small, Bytes::from_static(TEXT)).await) {
             return vec![finding];
         }
         findings.extend(fatal("read a part of it", self.try_read(&small).await));
@@ -62,11 +62,6 @@ impl ObjectStore {
         // One word for each right that is missing.
         findings.dedup_by(|a, b| a.step == b.step);
         findings
-    }
-
-    async fn try_write(&self, key: &str) -> Result<(), Error> {
-        self.operator.write(key, TEXT).await?;
-        Ok(())
     }
 
     async fn try_read(&self, key: &str) -> Result<(), Error> {

@@ -6,7 +6,7 @@
 use futures::TryStreamExt as _;
 
 use super::ObjectStore;
-use super::receive::{PIECE_BYTES, PIECES_AT_ONCE};
+use super::receive::{CONTENT_TYPE, PIECE_BYTES, PIECES_AT_ONCE};
 use crate::blob::Error;
 use crate::blob::session::Part;
 use crate::config::Backend;
@@ -61,7 +61,8 @@ async fn whole(store: &ObjectStore, key: &str, size: u64) -> Result<(), Error> {
 }
 
 async fn compose(store: &ObjectStore, parts: &[Part], key: &str) -> Result<(), Error> {
-    let mut composer = store.operator.composer_with(key).concurrent(PIECES_AT_ONCE).await?;
+    let composer = store.operator.composer_with(key).content_type(CONTENT_TYPE);
+    let mut composer = composer.concurrent(PIECES_AT_ONCE).await?;
     for part in parts {
         composer.compose(part.key.as_str()).await?;
     }

@@ -65,7 +65,8 @@ struct Listing {
 #[serde(rename_all = "PascalCase")]
 struct Upload {
     key: String,
-    upload_id: String,
+    #[serde(rename = "UploadId")]
+    id: String,
     initiated: String,
 }
 
@@ -113,7 +114,7 @@ impl Multiparts {
     /// A signed request tells the bucket's URL (which depends on style, region and environment), its root and its region.
     async fn bucket(&self) -> Result<Bucket, Error> {
         const NAME: &str = "x";
-        let signed = self.operator.presign_read(NAME, Duration::from_secs(60)).await?;
+        let signed = self.operator.presign_read(NAME, Duration::from_mins(1)).await?;
         let uri = signed.uri();
         let root = self.operator.info().root().trim_matches('/').to_owned();
         let root = if root.is_empty() { root } else { format!("{root}/") };
@@ -194,7 +195,8 @@ impl Bucket {
         let prefix = encode(&format!("{}blobs/", self.root));
         let mut query = format!("uploads&prefix={prefix}");
         if let Some((key, id)) = after {
-            query += &format!("&key-marker={}&upload-id-marker={}", encode(key), encode(id));
+            let (key, id) = (encode(key), encode(id));
+            query = format!("{query}&key-marker={key}&upload-id-marker={id}");
         }
         let body = self.send(http::Method::GET, &format!("{}?{query}", self.url)).await?;
         quick_xml::de::from_str(&body).map_err(|error| {
@@ -205,7 +207,7 @@ impl Bucket {
 
     async fn end(&self, upload: &Upload) -> Result<(), Error> {
         let key: Vec<String> = upload.key.split('/').map(encode).collect();
-        let url = format!("{}/{}?uploadId={}", self.url, key.join("/"), encode(&upload.upload_id));
+        let url = format!("{}/{}?uploadId={}", self.url, key.join("/"), encode(&upload.id));
         self.send(http::Method::DELETE, &url).await.map(drop)
     }
 

@@ -13,7 +13,7 @@ use crate::config::Backend;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The same for one that carries a piece of a blob; a slow line takes 8 MiB in it at 70 kB/s.
-const TRANSFER_PATIENCE: Duration = Duration::from_secs(120);
+const TRANSFER_PATIENCE: Duration = Duration::from_mins(2);
 
 /// Tries after the first; with doubled pauses they take some ten seconds.
 const RETRIES: usize = 5;
@@ -45,6 +45,8 @@ pub(in crate::blob) fn bare(
     backend: Backend,
     options: &BTreeMap<String, String>,
 ) -> Result<Operator, Error> {
+    // One for the whole process; again is harmless.
+    opendal_http_transport_reqwest::install_default();
     let options = options.iter().map(|(key, value)| (key.clone(), value.clone()));
     Ok(match backend {
         Backend::Fs | Backend::Memory => Operator::from_iter::<services::Memory>(options)?,

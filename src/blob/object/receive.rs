@@ -50,7 +50,7 @@ where
         offset: session.size,
         expected: append.exactly.or(append.announced),
         received: 0,
-        hashing: Some(Hashing::Idle(session.hasher.clone())),
+        hashing: Some(Hashing::Idle(Box::new(session.hasher.clone()))),
         parts: Vec::new(),
         filling: None,
         first: None,
@@ -236,7 +236,7 @@ impl Receiver<'_> {
             (None, Some(bytes)) => {
                 let (key, size) = (new_key(self.id, self.offset), bytes.len() as u64);
                 self.store.at(Step::Sync, &key)?;
-                self.store.operator.write(&key, bytes).await?;
+                self.store.write(&key, bytes).await?;
                 Part { key, size }
             }
             (None, None) => return Ok(()),
@@ -272,10 +272,20 @@ impl Open {
     }
 }
 
+/// What clients that are redirected get to see.
+pub(super) const CONTENT_TYPE: &str = "application/octet-stream";
+
 impl ObjectStore {
+    /// Writes an object with one request.
+    pub(super) async fn write(&self, key: &str, bytes: Bytes) -> Result<(), Error> {
+        self.operator.write_with(key, bytes).content_type(CONTENT_TYPE).await?;
+        Ok(())
+    }
+
     /// A writer of one large object.
     pub(super) async fn writer(&self, key: &str) -> Result<opendal::Writer, Error> {
-        let writer = self.operator.writer_with(key).concurrent(PIECES_AT_ONCE);
+        let writer = self.operator.writer_with(key).content_type(CONTENT_TYPE);
+        let writer = writer.concurrent(PIECES_AT_ONCE);
         let writer = match self.backend {
             // A resumable session ends by itself when it is left, while the parts of a multipart upload stay and cost.
             Backend::Gcs => writer.if_not_exists(true),

@@ -2,11 +2,13 @@
 
 mod answer;
 mod app;
+mod bucket;
 mod client;
 mod command;
 mod dice;
 mod image;
 mod process;
+pub(crate) mod servers;
 mod small_disk;
 pub(crate) mod stored_files;
 mod style;
@@ -14,6 +16,7 @@ mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::TestApp;
+pub(crate) use bucket::Bucket;
 pub(crate) use client::Client;
 pub(crate) use command::{Said, berth, berth_command, berth_reads, run};
 pub(crate) use dice::Dice;
