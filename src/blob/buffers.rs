@@ -1,9 +1,8 @@
 //! The memory that uploads to a bucket may use together.
 //!
 //! A bucket takes pieces of some megabytes, each with its length before it: what arrives must be collected first. Room for
-//! a piece is taken before its first byte is read from the client, travels with the bytes, and comes back when the last
-//! copy of them is dropped, so the limit holds however long the bucket takes. Whoever gets no room waits; clients feel it
-//! as a slow connection.
+//! a piece travels with its bytes and comes back when the last copy of them is dropped, so the limit holds however long the
+//! bucket takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

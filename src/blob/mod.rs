@@ -125,7 +125,7 @@ impl BlobStore {
                 };
                 local.append(id, session, body, append, batch, &self.space).await
             }
-            Store::Object(object) => object.append(id, session, body, append).await,
+            Store::Object(object) => object.append(id, session, body, append, &self.space).await,
         }
     }
 

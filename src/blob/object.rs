@@ -17,6 +17,7 @@ mod join;
 mod multiparts;
 mod open;
 mod receive;
+mod spool;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -36,11 +37,12 @@ use super::hasher::Hasher;
 use super::probe::{Probe, Step};
 use super::redirect::Links;
 use super::session::{Part, Session};
-use super::{Append, BodyError, Error, Location, blocking, io, lost};
+use super::{Append, BodyError, Error, Location, Space, blocking, io, lost};
 use crate::config::{Backend, Storage};
 use crate::oci::{Algorithm, ByteRange, Digest, UploadId};
 use crate::secret::random_text;
 use multiparts::Multiparts;
+use spool::Spools;
 
 /// Sizes of objects that are remembered.
 const KNOWN: usize = 4096;
@@ -56,6 +58,7 @@ pub(super) struct ObjectStore {
     operator: Operator,
     backend: Backend,
     buffers: Buffers,
+    spools: Spools,
     multiparts: Option<Arc<Multiparts>>,
     links: Option<Arc<Links>>,
     known: Arc<KnownSizes>,
@@ -96,6 +99,7 @@ impl ObjectStore {
             operator,
             backend: config.backend,
             buffers: Buffers::new(config.buffers.get()),
+            spools: Spools::open(&config.data)?,
             known: Arc::new(KnownSizes::new(KNOWN)),
             probe,
         })
@@ -116,12 +120,13 @@ impl ObjectStore {
         session: &mut Session,
         body: S,
         append: Append,
+        space: &Arc<Space>,
     ) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: Into<BodyError>,
     {
-        receive::receive(self, id, session, body, append).await
+        receive::receive(self, id, session, body, append, space).await
     }
 
     /// Looks at what is in the bucket of an upload whose row was read: objects that the row does not know yet count if they

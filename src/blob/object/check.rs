@@ -40,7 +40,9 @@ impl ObjectStore {
             result.err().map(|error| Finding { step, is_fatal: true, what: error.to_string() })
         };
         // Without it nothing else can be tried.
-        if let Some(finding) = fatal("write an object", self.write(&small, Bytes::from_static(TEXT)).await) {
+        if let Some(finding) =
+            fatal("write an object", self.write(&small, Bytes::from_static(TEXT)).await)
+        {
             return vec![finding];
         }
         findings.extend(fatal("read a part of it", self.try_read(&small).await));

@@ -1,21 +1,24 @@
 //! A request's body on its way into the bucket.
 //!
 //! It is collected into pieces. One piece is sent as a whole object; more of them go as a multipart upload, several at a
-//! time, while the next one is collected and the last one is hashed. Memory is what [`Buffers`](crate::blob::buffers) gives:
-//! when there is none left, what has arrived becomes an object at once, so that nobody waits who holds some, and the rest
-//! of the body goes into another object. The same happens to a client that dawdles while others wait.
+//! time, while the next one is collected and the last one is hashed. Memory is what [`Buffers`](crate::blob::buffers) gives.
+//! Where there is none, a piece is collected on the disk, and waits for memory when it is complete: then the bucket alone
+//! decides how long that takes, not a client. Whoever waits holds no memory, so that not all can wait for each other: each
+//! piece is an object of its own then, and they are joined in the end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes};
+use bytes::Bytes;
 use futures::{Stream, StreamExt as _};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use super::spool::Spool;
 use super::{Hashing, ObjectStore, new_key};
 use crate::blob::buffers::Room;
 use crate::blob::probe::Step;
 use crate::blob::session::{Part, Session};
-use crate::blob::{Append, BodyError, Error};
+use crate::blob::{Append, BodyError, Error, Space};
 use crate::config::Backend;
 use crate::oci::UploadId;
 
@@ -28,8 +31,8 @@ pub(super) const PIECES_AT_ONCE: usize = 4;
 /// An object has at most so many pieces; S3 allows 10,000.
 const MOST_PIECES: usize = 9_000;
 
-/// A piece that is not full after this long gives its memory up if somebody waits for it.
-const SLOW: Duration = Duration::from_secs(5);
+/// Memory for a piece that takes longer than this goes to whoever waits for it.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// Appends a body to an upload: the session is ahead by what arrived, or as it was when the body has a wrong length or the
 /// bucket fails.
@@ -39,6 +42,7 @@ pub(super) async fn receive<S, E>(
     session: &mut Session,
     mut body: S,
     append: Append,
+    space: &Arc<Space>,
 ) -> Result<(), Error>
 where
     S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
@@ -47,6 +51,7 @@ where
     let mut receiver = Receiver {
         store,
         id,
+        space,
         offset: session.size,
         expected: append.exactly.or(append.announced),
         received: 0,
@@ -55,6 +60,7 @@ where
         filling: None,
         first: None,
         open: None,
+        since: Instant::now(),
     };
     match receiver.run(&mut body, append.exactly).await {
         Ok(ended) => {
@@ -75,6 +81,7 @@ where
 struct Receiver<'a> {
     store: &'a ObjectStore,
     id: &'a UploadId,
+    space: &'a Arc<Space>,
     /// Where in the upload the next object begins.
     offset: u64,
     /// Length of the body, as far as it is known.
@@ -88,14 +95,20 @@ struct Receiver<'a> {
     /// The first piece of an object: perhaps it is the only one.
     first: Option<Bytes>,
     open: Option<Open>,
+    /// When the last piece was complete.
+    since: Instant,
 }
 
 /// A piece that is being collected.
 struct Filling {
-    bytes: Vec<u8>,
+    place: Place,
+    size: usize,
     limit: usize,
-    room: Room,
-    since: Instant,
+}
+
+enum Place {
+    Memory(Vec<u8>, Room),
+    Disk(Spool),
 }
 
 /// An object that is sent in pieces.
@@ -156,10 +169,13 @@ impl Receiver<'_> {
                 Some(filling) => filling,
                 None => self.begin(bytes.len()).await?,
             };
-            let fits = bytes.len().min(filling.limit - filling.bytes.len());
-            filling.bytes.extend_from_slice(&bytes[..fits]);
-            bytes.advance(fits);
-            let is_full = filling.bytes.len() == filling.limit;
+            let now = bytes.split_to(bytes.len().min(filling.limit - filling.size));
+            match &mut filling.place {
+                Place::Memory(piece, _) => piece.extend_from_slice(&now),
+                Place::Disk(spool) => spool.write(&now).await?,
+            }
+            filling.size += now.len();
+            let is_full = filling.size == filling.limit;
             self.filling = Some(filling);
             if is_full {
                 self.push().await?;
@@ -168,37 +184,49 @@ impl Receiver<'_> {
         Ok(())
     }
 
-    /// Takes room for the next piece, of which `arrived` bytes are there.
+    /// Begins the next piece, of which `arrived` bytes are there.
     async fn begin(&mut self, arrived: usize) -> Result<Filling, Error> {
         let before = self.received - arrived as u64;
         let left = self.expected.map_or(u64::MAX, |expected| expected.saturating_sub(before));
         let limit = usize::try_from(left).unwrap_or(usize::MAX).max(arrived).min(PIECE_BYTES);
-        let buffers = &self.store.buffers;
-        let room = match buffers.try_take(limit) {
-            Some(room) => room,
+        let place = match self.store.buffers.try_take(limit) {
+            Some(room) => Place::Memory(Vec::with_capacity(limit), room),
             None => {
-                self.close().await?;
-                buffers.take(limit).await?
+                self.space.check_push(limit as u64).await?;
+                Place::Disk(self.store.spools.start().await?)
             }
         };
-        let bytes = Vec::with_capacity(limit);
-        Ok(Filling { bytes, limit, room, since: Instant::now() })
+        Ok(Filling { place, size: 0, limit })
     }
 
     /// Gives memory back that is used slowly, if somebody waits for it.
     async fn make_way(&mut self) -> Result<(), Error> {
-        let is_slow = self.filling.as_ref().is_some_and(|filling| filling.since.elapsed() >= SLOW);
-        if is_slow && self.store.buffers.are_wanted() {
-            self.close().await?;
+        if self.since.elapsed() < SLOW || !self.store.buffers.are_wanted() {
+            return Ok(());
         }
-        Ok(())
+        if let Some(Filling { place, .. }) = &mut self.filling
+            && let Place::Memory(bytes, _) = place
+        {
+            let mut spool = self.store.spools.start().await?;
+            spool.write(bytes).await?;
+            *place = Place::Disk(spool);
+        }
+        self.close_object().await
     }
 
     /// Sends what was collected, and hashes it meanwhile.
     async fn push(&mut self) -> Result<(), Error> {
         let Some(filling) = self.filling.take() else { return Ok(()) };
+        self.since = Instant::now();
         self.store.at(Step::Write, self.id.as_str())?;
-        let bytes = filling.room.hold(filling.bytes);
+        let bytes = match filling.place {
+            Place::Memory(bytes, room) => room.hold(bytes),
+            Place::Disk(spool) => {
+                self.close_object().await?;
+                let room = self.store.buffers.take(filling.size).await?;
+                room.hold(spool.read().await?)
+            }
+        };
         let hashing = self.hashing.take().ok_or(Error::Stopped)?;
         self.hashing = Some(hashing.update(bytes.clone()).await?);
         match (&mut self.open, self.first.take()) {
@@ -212,26 +240,29 @@ impl Receiver<'_> {
             }
             (Some(open), _) => open.write(bytes).await?,
         }
-        if self.open.as_ref().is_some_and(|open| open.pieces >= MOST_PIECES) {
-            self.close().await?;
+        let is_long = self.open.as_ref().is_some_and(|open| open.pieces >= MOST_PIECES);
+        if is_long || self.store.buffers.are_wanted() {
+            self.close_object().await?;
         }
         Ok(())
     }
 
-    /// Makes an object of what has arrived.
+    /// Makes an object of all that has arrived.
     async fn close(&mut self) -> Result<(), Error> {
-        self.push_last().await?;
+        self.push().await?;
+        self.close_object().await
+    }
+
+    /// Makes an object of the pieces that are complete.
+    async fn close_object(&mut self) -> Result<(), Error> {
         let part = match (self.open.take(), self.first.take()) {
             (Some(mut open), _) => {
                 let closed = self.store.close(&mut open.writer, &open.key, open.size).await;
-                let Open { key, size, .. } = match closed {
-                    Ok(()) => open,
-                    Err(error) => {
-                        self.open = Some(open);
-                        return Err(error);
-                    }
-                };
-                Part { key, size }
+                if let Err(error) = closed {
+                    self.open = Some(open);
+                    return Err(error);
+                }
+                Part { key: open.key, size: open.size }
             }
             (None, Some(bytes)) => {
                 let (key, size) = (new_key(self.id, self.offset), bytes.len() as u64);
@@ -244,11 +275,6 @@ impl Receiver<'_> {
         self.offset += part.size;
         self.parts.push(part);
         Ok(())
-    }
-
-    /// As [`Receiver::push`], without closing the object in turn.
-    async fn push_last(&mut self) -> Result<(), Error> {
-        Box::pin(self.push()).await
     }
 
     /// Removes what this request has brought; says whether all of it is gone.

@@ -4,6 +4,8 @@
 //! Most of it is the very test that files have to pass. [`on_each_server`] makes one test for each server; what comes
 //! later (collection, scrub) joins by a line there.
 
+mod parts;
+
 use crate::support::servers::Kind;
 use crate::support::{Bucket, TestApp};
 use crate::v2::{conformance, delete, mount, push, races, ranges, resume, uploads};
@@ -66,4 +68,12 @@ on_each_server! {
     a_session_ends_with_its_blob_or_when_it_is_cancelled: uploads::a_session_ends,
     of_concurrent_chunks_for_one_place_one_is_taken: uploads::concurrent_chunks_for_one_place,
     of_concurrent_ends_of_a_session_one_wins: uploads::concurrent_ends,
+    large_bodies_go_in_pieces: parts::large_bodies_go_in_pieces,
+    many_requests_make_one_blob: parts::many_requests_make_one_blob,
+    another_algorithm_reads_it_again: parts::another_algorithm_reads_it_again,
+    what_arrived_before_a_cut_counts: parts::what_arrived_before_a_cut_counts,
+    a_cancelled_upload_leaves_nothing: parts::a_cancelled_upload_leaves_nothing,
+    an_upload_that_expires_leaves_nothing: parts::an_upload_that_expires_leaves_nothing,
+    a_body_of_another_length_leaves_nothing: parts::a_body_of_another_length_leaves_nothing,
+    a_digest_that_is_there_needs_no_second_copy: parts::a_digest_that_is_there_needs_no_second_copy,
 }
