@@ -12,7 +12,9 @@ impl BucketError {
     /// Whether it may be gone in a moment: nobody answered, or the provider asks to slow down.
     #[must_use]
     pub fn is_passing(&self) -> bool {
-        self.0.is_temporary() || self.0.is_persistent() || self.0.kind() == ErrorKind::RateLimited
+        // What has been tried again is marked as lasting, whatever it was.
+        let whole = self.0.to_string();
+        self.0.kind() == ErrorKind::RateLimited || PASSING.iter().any(|word| whole.contains(word))
     }
 
     /// Whether the bucket takes no more.
@@ -30,12 +32,25 @@ impl BucketError {
     }
 }
 
+/// Words of failures that may be gone in a moment.
+const PASSING: [&str; 10] = [
+    "send http request",
+    "read data from http response",
+    "timeout",
+    "status: 429",
+    "status: 499",
+    "status: 500",
+    "status: 502",
+    "status: 503",
+    "status: 504",
+    "SlowDown",
+];
+
+pub(super) const NO_SUCH_BUCKET: &str = "there is no such bucket: create it, or correct `storage.options` (`bucket`, or `container` on Azure)";
+
 /// Words of the providers' answers, what they mean, and what to do. The first that is found counts.
 const MEANINGS: &[(&[&str], &str)] = &[
-    (
-        &["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"],
-        "there is no such bucket: create it, or correct `storage.options` (`bucket`, or `container` on Azure)",
-    ),
+    (&["NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist"], NO_SUCH_BUCKET),
     (
         &["RequestTimeTooSkewed", "Date is too old", "Date is in the future", "RequestExpired"],
         "the clock of this machine is wrong: set it, by NTP best",
@@ -51,6 +66,7 @@ const MEANINGS: &[(&[&str], &str)] = &[
             "No such key",
             "Invalid signature",
             "AuthenticationFailed",
+            "failed to authenticate",
             "InvalidAuthenticationInfo",
             "InvalidToken",
             "ExpiredToken",
@@ -178,6 +194,19 @@ mod tests {
             let said = said(kind, message);
             assert!(said.contains(advice), "{said}");
         }
+    }
+
+    #[test]
+    fn what_may_be_gone_in_a_moment_is_told_from_what_lasts() {
+        let is_passing = |error: opendal::Error| BucketError::from(error).is_passing();
+        let unexpected = |message: &str| opendal::Error::new(ErrorKind::Unexpected, message);
+        assert!(is_passing(unexpected("send http request").set_persistent()));
+        let busy = unexpected("").with_context("response", "Parts { status: 503, version: 1 }");
+        assert!(is_passing(busy));
+        assert!(is_passing(opendal::Error::new(ErrorKind::RateLimited, "")));
+        let lacking = unexpected("").with_context("response", "Parts { status: 501, version: 1 }");
+        assert!(!is_passing(lacking.set_persistent()));
+        assert!(!is_passing(opendal::Error::new(ErrorKind::NotFound, "").set_persistent()));
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct BlobStore {
 #[derive(Clone, Debug)]
 enum Store {
     Local(LocalStore),
-    Object(ObjectStore),
+    Object(Arc<ObjectStore>),
 }
 
 /// A blob that was found whole, ready to be read.
@@ -82,7 +82,7 @@ impl BlobStore {
     pub fn open(config: &Storage, probe: Probe) -> Result<Self, Error> {
         let store = match config.backend {
             Backend::Fs => Store::Local(LocalStore::open(&config.data, probe)?),
-            _ => Store::Object(ObjectStore::open(config, probe)?),
+            _ => Store::Object(Arc::new(ObjectStore::open(config, probe)?)),
         };
         let space = Arc::new(Space::open(&config.data, config.reserve)?);
         Ok(Self { store, space, active: Arc::default() })

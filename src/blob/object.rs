@@ -53,15 +53,17 @@ const TRUSTED_FOR: Duration = Duration::from_secs(5);
 /// When an object's size was seen, and what it was.
 type KnownSizes = quick_cache::sync::Cache<Location, (Instant, u64)>;
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct ObjectStore {
     operator: Operator,
+    /// Without retries.
+    hasty: Operator,
     backend: Backend,
     buffers: Buffers,
     spools: Spools,
-    multiparts: Option<Arc<Multiparts>>,
-    links: Option<Arc<Links>>,
-    known: Arc<KnownSizes>,
+    multiparts: Option<Multiparts>,
+    links: Option<Links>,
+    known: KnownSizes,
     probe: Probe,
 }
 
@@ -94,19 +96,24 @@ impl ObjectStore {
     pub(super) fn open(config: &Storage, probe: Probe) -> Result<Self, Error> {
         let operator = open::operator(config.backend, &config.options)?;
         Ok(Self {
-            multiparts: Multiparts::open(config)?.map(Arc::new),
-            links: Links::open(config)?.map(Arc::new),
+            multiparts: Multiparts::open(config)?,
+            links: Links::open(config)?,
+            // The memory of one is not the memory of another.
+            hasty: match config.backend {
+                Backend::Memory | Backend::Fs => operator.clone(),
+                bucket => open::hasty_operator(bucket, &config.options)?,
+            },
             operator,
             backend: config.backend,
             buffers: Buffers::new(config.buffers.get()),
             spools: Spools::open(&config.data)?,
-            known: Arc::new(KnownSizes::new(KNOWN)),
+            known: KnownSizes::new(KNOWN),
             probe,
         })
     }
 
     /// Where links for clients come from, if they are sent to the bucket at all.
-    pub(super) fn links(&self) -> Option<&Arc<Links>> {
+    pub(super) fn links(&self) -> Option<&Links> {
         self.links.as_ref()
     }
 
@@ -159,7 +166,8 @@ impl ObjectStore {
             parts.push(Part { key: object.key, size: object.size });
         }
         let hasher = self.hash_parts(hasher, &parts[unhashed..]).await?;
-        session.untidy |= !found.is_empty();
+        // A request of the process before us may still arrive.
+        session.untidy = true;
         session.parts = parts;
         session.replace(size, hasher);
         Ok(())
@@ -299,7 +307,7 @@ impl ObjectStore {
     }
 
     pub(super) async fn ping(&self) -> Result<(), Error> {
-        Ok(self.operator.check().await?)
+        Ok(self.hasty.check().await?)
     }
 
     /// Ends multipart uploads that were begun before `before` and never ended; says how many.

@@ -214,11 +214,10 @@ impl Sessions {
             if fresh {
                 continue;
             }
-            let saved = Session::restore(&row.state);
-            let session = match (&*place, &saved) {
-                (Stage::Open(open), _) => Some(&open.session),
-                (_, Ok(saved)) => Some(saved),
-                (_, Err(_)) => None,
+            // What a row tells may be older than a crash: then the blob store looks for itself.
+            let session = match &*place {
+                Stage::Open(open) => Some(&open.session),
+                Stage::Resting | Stage::Ended => None,
             };
             if let Err(error) = leftovers::discard(&self.meta, &self.blobs, &row.id, session).await
             {

@@ -57,7 +57,11 @@ azurite() {
 }
 
 gcs() {
-    python3 -m venv "$1" && "$1/bin/pip" install --quiet "gcp-storage-emulator==$GCS"
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet "gcp-storage-emulator==$GCS"
+    # The size of a composed object is a string on Google's side, as of any other.
+    sed -i 's/^        len(dest_file),$/        str(len(dest_file)),/' \
+        "$1"/lib/python3*/site-packages/gcp_storage_emulator/handlers/objects.py
 }
 
 main() {

@@ -6,6 +6,7 @@ use opendal::{Buffer, HttpTransporter};
 
 use super::ObjectStore;
 use crate::blob::Error;
+use crate::blob::bucket_error::NO_SUCH_BUCKET;
 use crate::secret::random_text;
 
 /// Something that the bucket cannot do.
@@ -40,10 +41,15 @@ impl ObjectStore {
             result.err().map(|error| Finding { step, is_fatal: true, what: error.to_string() })
         };
         // Without it nothing else can be tried.
-        if let Some(finding) =
-            fatal("write an object", self.write(&small, Bytes::from_static(TEXT)).await)
-        {
-            return vec![finding];
+        if let Err(error) = self.write(&small, Bytes::from_static(TEXT)).await {
+            let what = match &error {
+                // Not every provider says what it is that is not there.
+                Error::Bucket(bucket) if bucket.is_missing() => {
+                    format!("{NO_SUCH_BUCKET} ({error})")
+                }
+                _ => error.to_string(),
+            };
+            return vec![Finding { step: "write an object", is_fatal: true, what }];
         }
         findings.extend(fatal("read a part of it", self.try_read(&small).await));
         findings.extend(fatal("list", self.try_list(&prefix, &small).await));

@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The same for one that carries a piece of a blob; a slow line takes 8 MiB in it at 70 kB/s.
 const TRANSFER_PATIENCE: Duration = Duration::from_mins(2);
 
-/// Tries after the first; with doubled pauses they take some ten seconds.
-const RETRIES: usize = 5;
+/// Tries after the first; with their pauses they take some five seconds.
+const RETRIES: usize = 4;
 
 /// An operator with retries and limits of time.
 pub(super) fn operator(
@@ -38,6 +38,16 @@ pub(super) fn operator(
             );
         });
     Ok(bare(backend, options)?.layer(timeouts).layer(retries))
+}
+
+/// An operator that answers soon or fails, for health checks.
+pub(super) fn hasty_operator(
+    backend: Backend,
+    options: &BTreeMap<String, String>,
+) -> Result<Operator, Error> {
+    let soon = Duration::from_secs(5);
+    let timeouts = TimeoutLayer::new().with_timeout(soon).with_io_timeout(soon);
+    Ok(bare(backend, options)?.layer(timeouts))
 }
 
 /// An operator as `OpenDAL` makes it.

@@ -4,7 +4,12 @@
 //! Most of it is the very test that files have to pass. [`on_each_server`] makes one test for each server; what comes
 //! later (collection, scrub) joins by a line there.
 
+mod crowd;
+mod flaky;
+mod kills;
 mod parts;
+mod redirect;
+mod refusals;
 
 use crate::support::servers::Kind;
 use crate::support::{Bucket, TestApp};

@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -30,16 +30,23 @@ pub(crate) const GARAGE_TOKEN: &str = "berth";
 pub(crate) const BUCKET: &str = "berth";
 
 /// Set by `test.sh`, which has installed them: then a server that is missing is a failure.
-const REQUIRED: &str = "BERTH_TEST_SERVERS";
+const REQUIRED: &str = "REQUIRE_TEST_SERVERS";
 
 /// A running server.
 pub(crate) struct Server {
     pub(crate) port: u16,
     /// Garage's admin API.
     pub(crate) admin_port: u16,
-    pub(crate) pid: u32,
+    child: Child,
     /// It is stopped when this closes, however the tests end.
-    _input: ChildStdin,
+    input: Option<ChildStdin>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.input = None;
+        let _ = self.child.wait();
+    }
 }
 
 impl Server {
@@ -102,9 +109,10 @@ impl Server {
                 command.args(["--default-bucket", BUCKET, "--in-memory", "--quiet"]);
             }
         }
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-        let server =
-            Self { port, admin_port, pid: child.id(), _input: child.stdin.take().unwrap() };
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let input = child.stdin.take();
+        let server = Self { port, admin_port, child, input };
         let until = Instant::now() + Duration::from_mins(1);
         while !is_up(port) || (kind == Kind::Garage && !is_up(admin_port)) {
             assert!(Instant::now() < until, "{kind:?} does not listen");
@@ -124,9 +132,8 @@ fn stopped_with_us(directory: &Path) -> Command {
 }
 
 fn tools() -> PathBuf {
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).unwrap_or_else(|| {
-        PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache")
-    });
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache");
+    let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
     cache.join("berth-tools")
 }
 
