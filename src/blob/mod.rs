@@ -29,7 +29,7 @@ use futures::Stream;
 pub use crate::meta::Location;
 pub use bucket_error::BucketError;
 pub use error::{BodyError, Error};
-pub use object::{Finding, ObjectReader};
+pub use object::{Finding, ObjectReader, OpenMultipart};
 pub use probe::{Probe, Step};
 pub use redirect::Asker;
 pub use session::Session;
@@ -260,11 +260,19 @@ impl BlobStore {
         }
     }
 
-    /// Ends what a crash before `before` left open in a bucket, of which no object is to be seen; says how much.
-    pub async fn end_multiparts(&self, before: SystemTime) -> Result<u64, Error> {
+    /// Multipart uploads to a bucket that have not ended: those of requests under way, and what a crash has left.
+    pub async fn open_multiparts(&self) -> Result<Vec<OpenMultipart>, Error> {
         match &self.store {
-            Store::Local(_) => Ok(0),
-            Store::Object(object) => object.end_multiparts(before).await,
+            Store::Local(_) => Ok(Vec::new()),
+            Store::Object(object) => object.open_multiparts().await,
+        }
+    }
+
+    /// Ends a multipart upload that no request is writing to, and removes its parts. Doing so twice is harmless.
+    pub async fn end_multipart(&self, multipart: &OpenMultipart) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(_) => Ok(()),
+            Store::Object(object) => object.end_multipart(multipart).await,
         }
     }
 

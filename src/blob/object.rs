@@ -10,7 +10,7 @@
 //! the first object and removed in the transaction that names the blob: what a crash leaves is found through the rows, and
 //! nothing ever walks the bucket.
 //!
-//! Multipart uploads that a crash leaves open are no objects, and have no row: [`multiparts`] ends them at the next start.
+//! Multipart uploads that a crash leaves open are no objects, and have no row: [`multiparts`] finds them.
 
 mod check;
 mod join;
@@ -21,7 +21,7 @@ mod spool;
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt as _};
@@ -29,6 +29,7 @@ use opendal::{ErrorKind, Operator};
 use tokio::task::JoinHandle;
 
 pub use check::Finding;
+pub use multiparts::OpenMultipart;
 pub(super) use open::bare as bare_operator;
 
 use super::bucket_error::BucketError;
@@ -310,11 +311,17 @@ impl ObjectStore {
         Ok(self.hasty.check().await?)
     }
 
-    /// Ends multipart uploads that were begun before `before` and never ended; says how many.
-    pub(super) async fn end_multiparts(&self, before: SystemTime) -> Result<u64, Error> {
+    pub(super) async fn open_multiparts(&self) -> Result<Vec<OpenMultipart>, Error> {
         match &self.multiparts {
-            Some(multiparts) => multiparts.end_all(before).await,
-            None => Ok(0),
+            Some(multiparts) => multiparts.list().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) async fn end_multipart(&self, multipart: &OpenMultipart) -> Result<(), Error> {
+        match &self.multiparts {
+            Some(multiparts) => multiparts.end(multipart).await,
+            None => Ok(()),
         }
     }
 }

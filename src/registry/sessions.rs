@@ -177,6 +177,12 @@ impl Sessions {
         self.lock().remove(id);
     }
 
+    /// Whether a session is in memory: a request may be writing to it.
+    #[must_use]
+    pub fn is_live(&self, id: &UploadId) -> bool {
+        self.lock().contains_key(id)
+    }
+
     /// Sessions that are in memory.
     #[must_use]
     pub fn count(&self) -> usize {

@@ -55,7 +55,7 @@ impl ObjectStore {
         findings.extend(fatal("list", self.try_list(&prefix, &small).await));
         findings.extend(fatal("write an object in parts", self.try_parts(&large).await));
         if let Some(multiparts) = &self.multiparts
-            && let Err(error) = multiparts.check().await
+            && let Err(error) = multiparts.list().await
         {
             let what = format!(
                 "{error}; what a crash leaves of uploads stays in the bucket until a lifecycle rule ends incomplete multipart uploads"

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use opendal::raw::Operation;
 use opendal::{Buffer, HttpTransporter, Operator};
@@ -19,6 +19,7 @@ use serde::Deserialize;
 
 use crate::blob::Error;
 use crate::config::{Backend, Storage};
+use crate::oci::UploadId;
 
 /// The open multipart uploads of a bucket.
 #[derive(Debug)]
@@ -52,7 +53,7 @@ struct Bucket {
 #[serde(rename_all = "PascalCase")]
 struct Listing {
     #[serde(default, rename = "Upload")]
-    uploads: Vec<Upload>,
+    uploads: Vec<OpenMultipart>,
     #[serde(default)]
     is_truncated: bool,
     #[serde(default)]
@@ -61,13 +62,22 @@ struct Listing {
     next_upload_id_marker: String,
 }
 
+/// A multipart upload that was begun and has not ended.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Upload {
+pub struct OpenMultipart {
     key: String,
     #[serde(rename = "UploadId")]
     id: String,
-    initiated: String,
+}
+
+impl OpenMultipart {
+    /// The upload whose object it should become.
+    #[must_use]
+    pub fn upload(&self) -> Option<UploadId> {
+        // ROOT/blobs/UPLOAD/OFFSET.NONCE
+        self.key.rsplit('/').nth(1)?.parse().ok()
+    }
 }
 
 impl Multiparts {
@@ -84,31 +94,23 @@ impl Multiparts {
         Ok(Some(Self { operator, credentials }))
     }
 
-    /// Ends those below our prefix that were begun before `before`; says how many.
-    pub(super) async fn end_all(&self, before: SystemTime) -> Result<u64, Error> {
-        let before = before.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis();
-        let before = i64::try_from(before).unwrap_or(i64::MAX);
+    /// Those below our prefix.
+    pub(super) async fn list(&self) -> Result<Vec<OpenMultipart>, Error> {
         let bucket = self.bucket().await?;
-        let (mut ended, mut after) = (0, None);
+        let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let listing = bucket.list(after.as_ref()).await?;
-            for upload in &listing.uploads {
-                let begun = upload.initiated.parse::<jiff::Timestamp>();
-                if begun.is_ok_and(|begun| begun.as_millisecond() < before) {
-                    bucket.end(upload).await?;
-                    ended += 1;
-                }
-            }
+            let mut listing = bucket.list(after.as_ref()).await?;
+            found.append(&mut listing.uploads);
             if !listing.is_truncated {
-                return Ok(ended);
+                return Ok(found);
             }
             after = Some((listing.next_key_marker, listing.next_upload_id_marker));
         }
     }
 
-    /// Whether they can be listed.
-    pub(super) async fn check(&self) -> Result<(), Error> {
-        self.bucket().await?.list(None).await.map(drop)
+    /// Ends one, which may have ended meanwhile.
+    pub(super) async fn end(&self, multipart: &OpenMultipart) -> Result<(), Error> {
+        self.bucket().await?.end(multipart).await
     }
 
     /// A signed request tells the bucket's URL (which depends on style, region and environment), its root and its region.
@@ -205,7 +207,7 @@ impl Bucket {
         })
     }
 
-    async fn end(&self, upload: &Upload) -> Result<(), Error> {
+    async fn end(&self, upload: &OpenMultipart) -> Result<(), Error> {
         let key: Vec<String> = upload.key.split('/').map(encode).collect();
         let url = format!("{}/{}?uploadId={}", self.url, key.join("/"), encode(&upload.id));
         self.send(http::Method::DELETE, &url).await.map(drop)

@@ -5,6 +5,7 @@
 //! later (collection, scrub) joins by a line there.
 
 mod crowd;
+mod documentation;
 mod flaky;
 mod kills;
 mod parts;
