@@ -28,8 +28,14 @@ pub(super) const PIECE_BYTES: usize = 8 << 20;
 /// Pieces of one body that are sent at the same time.
 pub(super) const PIECES_AT_ONCE: usize = 4;
 
-/// An object has at most so many pieces; S3 allows 10,000.
-const MOST_PIECES: usize = 9_000;
+/// An object has at most so many pieces: S3 allows 10,000, Azure 50,000.
+const fn most_pieces(backend: Backend) -> usize {
+    match backend {
+        Backend::Azblob => 49_000,
+        Backend::Gcs | Backend::Memory => usize::MAX,
+        Backend::S3 | Backend::Fs => 9_000,
+    }
+}
 
 /// Memory for a piece that takes longer than this goes to whoever waits for it.
 const SLOW: Duration = Duration::from_secs(2);
@@ -190,7 +196,7 @@ impl Receiver<'_> {
         let left = self.expected.map_or(u64::MAX, |expected| expected.saturating_sub(before));
         let limit = usize::try_from(left).unwrap_or(usize::MAX).max(arrived).min(PIECE_BYTES);
         let place = match self.store.buffers.try_take(limit) {
-            Some(room) => Place::Memory(Vec::with_capacity(limit), room),
+            Some(room) => Place::Memory(room.buffer(limit), room),
             None => {
                 self.space.check_push(limit as u64).await?;
                 Place::Disk(self.store.spools.start().await?)
@@ -240,7 +246,8 @@ impl Receiver<'_> {
             }
             (Some(open), _) => open.write(bytes).await?,
         }
-        let is_long = self.open.as_ref().is_some_and(|open| open.pieces >= MOST_PIECES);
+        let most = most_pieces(self.store.backend);
+        let is_long = self.open.as_ref().is_some_and(|open| open.pieces >= most);
         if is_long || self.store.buffers.are_wanted() {
             self.close_object().await?;
         }

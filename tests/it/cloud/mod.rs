@@ -6,6 +6,7 @@
 
 mod crowd;
 mod documentation;
+mod faults;
 mod flaky;
 mod kills;
 mod parts;
