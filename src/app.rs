@@ -119,11 +119,26 @@ impl App {
         Self::open_with(config, clock, Probe::default()).await
     }
 
+    /// Opens a data directory that another process may serve meanwhile: to look at rows and to change them, for commands. No
+    /// uploads are to be taken, and no files to be removed, by what is opened so.
+    pub async fn open_beside(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
+        Self::assemble(config, clock, Probe::default(), false).await
+    }
+
     /// As [`App::open`], with a hook in the blob store.
     pub async fn open_with(
         config: Config,
         clock: Clock,
         probe: Probe,
+    ) -> Result<Arc<Self>, OpenError> {
+        Self::assemble(config, clock, probe, true).await
+    }
+
+    async fn assemble(
+        config: Config,
+        clock: Clock,
+        probe: Probe,
+        alone: bool,
     ) -> Result<Arc<Self>, OpenError> {
         // Before anything can be uploaded: files older than this are another process's.
         #[expect(
@@ -131,11 +146,10 @@ impl App {
             reason = "compared with times of files, which the machine's clock sets"
         )]
         let started = SystemTime::now();
-        let (data, storage, meta_clock) =
-            (config.storage.data.clone(), config.storage.clone(), clock.clone());
+        let (storage, meta_clock) = (config.storage.clone(), clock.clone());
         let open = move || -> Result<_, OpenError> {
-            let meta = Meta::open(&data, meta_clock)?;
-            let lock = DirectoryLock::take(&data)?;
+            let meta = Meta::open(&storage, meta_clock)?;
+            let lock = alone.then(|| DirectoryLock::take(&storage.data)).transpose()?;
             let blobs = BlobStore::open(&storage, probe)?;
             Ok((meta, blobs, lock))
         };
@@ -150,12 +164,13 @@ impl App {
             Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());
         let worker = Worker {
             blobs: blobs.clone(),
+            auth: auth.clone(),
             registry: registry.clone(),
             expire_after: config.uploads.expire_after.get(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();
-        let lock = Mutex::new(Some(lock));
+        let lock = Mutex::new(lock);
         Ok(Arc::new(Self {
             config,
             clock,
@@ -175,6 +190,7 @@ impl App {
     /// Starts the work that goes on beside serving.
     pub fn start_worker(&self) {
         self.tasks.spawn(self.worker.clone().run(self.started, self.stop.clone()));
+        self.tasks.spawn(self.worker.clone().keep_notes(self.stop.clone()));
     }
 
     /// Stops that work and waits for it.
@@ -182,6 +198,9 @@ impl App {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        // Requests may have ended after the worker.
+        self.auth.audit.flush();
+        self.auth.flush_token_uses();
         self.meta.close().await;
         // The next process may begin, even while something here still holds the app.
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -64,6 +64,21 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Reads RFC 3339, such as `2026-11-24T10:05:09Z`.
+impl std::str::FromStr for Timestamp {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parsed = text.parse::<jiff::Timestamp>();
+        parsed.map(|time| Self(time.as_millisecond())).map_err(|_| {
+            format!(
+                "`{}` is no moment: write it as `2026-11-24T10:05:09Z`",
+                text.chars().take(60).collect::<String>()
+            )
+        })
+    }
+}
+
 /// The system's clock, or one that a test turns.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Option<Arc<AtomicI64>>);

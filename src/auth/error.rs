@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::policy::Refusal;
+use super::need::Refusal;
 use crate::meta;
 
 /// A failed authentication, or a refused request.
@@ -11,12 +11,23 @@ pub enum Error {
     /// Wrong name or password, or a header that cannot be read. Which one it was is not told.
     #[error("the user name or password is wrong")]
     Credentials,
-    /// The token is not one of ours, or over, or its user is gone.
+    /// The token is not one of ours, or over, or its account is gone.
     #[error("the token is not valid: log in again")]
     Token,
-    /// Too many failed logins from this address.
-    #[error("too many failed logins from this address: try again in {} s", .0.as_secs().max(1))]
-    Throttled(Duration),
+    /// A token that is good elsewhere.
+    #[error("the token may not be used from this address")]
+    Address,
+    /// Too many failed logins.
+    #[error("too many failed logins {whose}: try again in {} s", wait.as_secs().max(1))]
+    Throttled {
+        /// How long to wait.
+        wait: Duration,
+        /// What was counted.
+        whose: &'static str,
+    },
+    /// A browser's request that another site could have made it send.
+    #[error("the request does not carry the session's CSRF token: load the page again")]
+    Forgery,
     /// The principal may not do this.
     #[error(transparent)]
     Refused(#[from] Refusal),

@@ -1,31 +1,49 @@
 //! Who is asking, and what may they do. Every decision about access is made in this room (I5).
 //!
-//! [`Auth::authenticate`] turns credentials into a [`Principal`]; [`policy`] decides what a principal may do and makes
-//! the [`Grant`], without which no handle of a repository can be had.
+//! [`Auth::authenticate`] turns credentials into a [`Principal`] that carries the rules of the moment; [`Principal::decide`]
+//! decides and makes the [`Grant`], without which no handle of a repository can be had.
 
+mod administer;
+mod audit;
+mod browser;
 mod credentials;
 mod error;
+mod need;
 mod password;
-mod policy;
+mod principal;
+mod rules;
+mod secret_token;
 mod throttle;
 mod token;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+pub use administer::{
+    AdminError, Administer, Explanation, Manage, NewSecret, Own, TokenWish, is_group_name,
+    is_role_name,
+};
+pub use audit::{Audit, Refused};
+pub use browser::{BrowserSession, SignedIn};
 pub use credentials::Credentials;
 pub use error::Error;
-pub use password::{MIN_PASSWORD, hash_password, is_user_name};
-pub use policy::{CatalogGrant, Grant, Need, Principal, Refusal};
+pub use need::{Because, Need, Refusal};
+pub use password::{MIN_PASSWORD, hash_password, is_account_name};
+pub use principal::{AdminGrant, Allowed, CatalogGrant, Grant, Origin, Principal, Workload};
+pub use rules::{Rule, Rules, Span, Verdict};
+pub use secret_token::TOKEN_PREFIX;
 pub use token::{Issued, SERVICE, new_signing_key};
 
 use password::Passwords;
-use throttle::Throttle;
-use token::Tokens;
+use principal::Who;
+use secret_token::{looks_like_token, token_hash};
+use throttle::{Attempt, Throttle};
+use token::{Holder, Tokens, Verified};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::meta::{Meta, RefreshToken, User};
+use crate::meta::{Account, AccountKind, Actor, Meta, RefreshToken, Token};
 use crate::oci::{Algorithm, Scope};
 use crate::secret::{Secret, random_text};
 
@@ -38,120 +56,295 @@ pub struct Auth {
     passwords: Arc<Passwords>,
     tokens: Arc<Tokens>,
     throttle: Arc<Throttle>,
+    rules: Arc<RulesInForce>,
+    used: Arc<Mutex<HashMap<i64, (Timestamp, IpAddr)>>>,
+    /// Refused requests on their way into the audit trail.
+    pub audit: Audit,
+}
+
+/// The rules as they were last read, and the right to read them again.
+#[derive(Debug, Default)]
+struct RulesInForce {
+    current: Mutex<Option<Arc<Rules>>>,
+    reading: tokio::sync::Mutex<()>,
 }
 
 impl Auth {
     /// Loads the signing keys, and makes the first one when there is none.
     pub async fn open(meta: Meta, clock: Clock, config: config::Auth) -> Result<Self, Error> {
         let tokens = Tokens::open(meta.clone(), clock.clone(), config.token_lifetime.get()).await?;
-        let throttle =
-            Throttle::new(clock.clone(), config.failed_logins, config.failed_window.get());
+        let throttle = Throttle::new(clock.clone(), &config);
         Ok(Self {
+            audit: Audit::new(meta.clone()),
             meta,
             clock,
             config,
             passwords: Arc::new(Passwords::new()),
             tokens: Arc::new(tokens),
             throttle: Arc::new(throttle),
+            rules: Arc::default(),
+            used: Arc::default(),
         })
+    }
+
+    /// The rules in force. A change that was acknowledged is in them.
+    pub async fn rules(&self) -> Result<Arc<Rules>, Error> {
+        let current = || {
+            let epoch = self.meta.rules_epoch();
+            let current = self.rules.current.lock().unwrap_or_else(PoisonError::into_inner);
+            current.as_ref().filter(|rules| rules.epoch() == epoch).map(Arc::clone)
+        };
+        if let Some(rules) = current() {
+            return Ok(rules);
+        }
+        // Many requests may notice a change at once; one of them reads.
+        let _reading = self.rules.reading.lock().await;
+        if let Some(rules) = current() {
+            return Ok(rules);
+        }
+        let (epoch, bindings) = self.meta.load_rules().await?;
+        let put_in_order = move || Arc::new(Rules::new(epoch, bindings));
+        let rules = tokio::task::spawn_blocking(put_in_order)
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+        *self.rules.current.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Arc::clone(&rules));
+        Ok(rules)
     }
 
     /// Who sends this request.
     ///
     /// # Errors
     /// [`Error::Credentials`] or [`Error::Token`] for wrong ones, which are never treated as none; [`Error::Throttled`]
-    /// after too many from this address.
+    /// after too many.
     pub async fn authenticate(
         &self,
         credentials: &Credentials,
-        from: IpAddr,
+        origin: &Origin,
     ) -> Result<Principal, Error> {
-        match credentials {
-            Credentials::None => Ok(Principal::anonymous()),
-            Credentials::Malformed => Err(Error::Credentials),
+        let principal = match credentials {
+            Credentials::None => self.anonymous().await?,
+            Credentials::Malformed => return Err(Error::Credentials),
+            Credentials::Basic { password, .. } if looks_like_token(password.expose()) => {
+                self.by_token(password, origin).await?
+            }
             Credentials::Basic { name, password } => {
-                let user = self.login(name, password, from).await?;
-                Ok(Principal::user(&user, None))
+                let account = self.login(name, password, origin).await?;
+                Principal::new(Who::Account(account), self.rules().await?)
             }
-            Credentials::Bearer(token) => {
-                let verified = self.tokens.verify(token).await?;
-                let Some((name, login)) = verified.login() else {
-                    return Ok(Principal::anonymous());
-                };
-                let user = self.meta.find_user(name).await?;
-                let user = user.filter(|user| *user.login == *login).ok_or(Error::Token)?;
-                Ok(Principal::user(&user, Some(verified.scopes())))
+            Credentials::Bearer(token) if looks_like_token(token.expose()) => {
+                self.by_token(token, origin).await?
             }
-        }
+            Credentials::Bearer(token) => self.by_registry_token(token, origin).await?,
+        };
+        Ok(principal.coming_from(origin))
     }
 
-    async fn login(
+    /// The same principal under the rules of now, after a change of theirs.
+    pub async fn renewed(&self, principal: &Principal) -> Result<Principal, Error> {
+        Ok(principal.with_rules(self.rules().await?))
+    }
+
+    /// Nobody in particular.
+    async fn anonymous(&self) -> Result<Principal, Error> {
+        Ok(Principal::new(Who::Nobody, self.rules().await?))
+    }
+
+    /// Whoever can write to the data directory: they may do everything. Never made for what comes over the network.
+    pub async fn machine(&self) -> Result<Principal, Error> {
+        Ok(Principal::new(Who::Machine, self.rules().await?))
+    }
+
+    /// An account that may log in.
+    async fn enabled(&self, name: &str) -> Result<Option<Arc<Account>>, Error> {
+        Ok(self.meta.find_account(name).await?.filter(|account| !account.is_disabled))
+    }
+
+    /// The account that a name and a password belong to.
+    pub async fn login(
         &self,
         name: &str,
         password: &Secret<String>,
-        from: IpAddr,
-    ) -> Result<Arc<User>, Error> {
+        origin: &Origin,
+    ) -> Result<Arc<Account>, Error> {
         // An unknown user takes as long as a wrong password.
-        let user = self.meta.find_user(name).await?;
-        let hash = user.as_ref().map(|user| &user.password_hash);
+        let account = self.enabled(name).await?;
+        let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
         if self.passwords.is_known_good(name, password, hash) {
-            return user.ok_or(Error::Credentials);
+            return account.ok_or(Error::Credentials);
         }
-        self.throttle.check(from)?;
+        let attempt = Attempt::of(name, origin.address);
+        self.throttle.check(&attempt)?;
         let turn = self.passwords.turn().await;
         // Others may have failed while this one waited.
-        self.throttle.check(from)?;
+        self.throttle.check(&attempt)?;
         let throttle = Arc::clone(&self.throttle);
-        let failed = move || throttle.failed(from);
+        let failed = move || throttle.failed(&attempt);
         let good = self.passwords.verify(turn, name, password, hash, failed).await;
-        user.filter(|_| good).ok_or(Error::Credentials)
+        let account = account.filter(|_| good).ok_or(Error::Credentials)?;
+        self.meta.note_login(&account);
+        Ok(account)
+    }
+
+    /// Whose a token for programs is. A good one is let in whatever others from its address get wrong: nobody guesses 178
+    /// bits.
+    async fn by_token(&self, text: &Secret<String>, origin: &Origin) -> Result<Principal, Error> {
+        let now = self.clock.now();
+        let found = match token_hash(text) {
+            Some(hash) => self.meta.find_token_by_secret(&hash).await?,
+            None => None,
+        };
+        let live = found.filter(|secret| {
+            !secret.token.is_over(now) && secret.expires_at.is_none_or(|end| end > now)
+        });
+        let Some(secret) = live else {
+            let attempt = Attempt::nameless(origin.address);
+            self.throttle.check(&attempt)?;
+            self.throttle.failed(&attempt);
+            return Err(Error::Credentials);
+        };
+        let token = Arc::new(secret.token.clone());
+        self.as_token(token, origin).await
+    }
+
+    async fn as_token(&self, token: Arc<Token>, origin: &Origin) -> Result<Principal, Error> {
+        if !token.is_welcome_from(origin.address) {
+            return Err(Error::Address);
+        }
+        let account = self.enabled(&token.owner).await?.ok_or(Error::Token)?;
+        self.note_use(&token, origin);
+        let principal = Principal::new(Who::Account(account), self.rules().await?);
+        Ok(principal.with_token(Some(token)))
+    }
+
+    fn note_use(&self, token: &Token, origin: &Origin) {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        used.insert(token.id, (self.clock.now(), origin.address));
+    }
+
+    /// Whose a registry token is. It is good for no longer than what was shown for it.
+    async fn by_registry_token(
+        &self,
+        text: &Secret<String>,
+        origin: &Origin,
+    ) -> Result<Principal, Error> {
+        let Verified { holder, scopes, .. } = self.tokens.verify(text).await?;
+        let principal = match holder.as_deref() {
+            None => self.anonymous().await?,
+            Some(Holder::Account { subject, login, token }) => {
+                let account = self.enabled(subject.name()).await?;
+                let account = account
+                    .filter(|account| *account.login == **login && account.subject() == *subject)
+                    .ok_or(Error::Token)?;
+                match token {
+                    Some(id) => {
+                        let token = self.live_token(*id).await?.ok_or(Error::Token)?;
+                        self.as_token(token, origin).await?
+                    }
+                    None => Principal::new(Who::Account(account), self.rules().await?),
+                }
+            }
+            Some(Holder::Workload { .. }) => return Err(Error::Token),
+        };
+        Ok(principal.with_scopes(scopes))
+    }
+
+    async fn live_token(&self, id: i64) -> Result<Option<Arc<Token>>, Error> {
+        let now = self.clock.now();
+        Ok(self.meta.find_token(id).await?.filter(|token| !token.is_over(now)))
+    }
+
+    /// Writes down when tokens were last used; the worker does so every few seconds.
+    pub fn flush_token_uses(&self) {
+        let used = {
+            let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut *used)
+        };
+        if !used.is_empty() {
+            let used = used.into_iter().map(|(id, (at, from))| (id, at, from)).collect();
+            self.meta.note_token_use(used);
+        }
     }
 
     /// A registry token for `principal` with those of the wanted scopes that it may have. Asking for more is no error.
     ///
     /// # Errors
-    /// [`Error::Token`] for a principal that came with a token itself: five minutes must not become for ever.
+    /// [`Error::Token`] for a principal that came with a registry token itself: five minutes must not become for ever.
     pub async fn issue(&self, principal: &Principal, wanted: &[Scope]) -> Result<Issued, Error> {
-        if principal.is_by_token() {
+        if principal.is_by_registry_token() {
             return Err(Error::Token);
         }
-        let granted = principal.intersect(wanted);
-        self.tokens.issue(principal.login(), granted).await
+        let token = principal.token();
+        let (holder, until) = match principal.who() {
+            Who::Account(account) => {
+                let holder = Holder::Account {
+                    subject: account.subject(),
+                    login: account.login.to_string(),
+                    token: token.map(|token| token.id),
+                };
+                (Some(holder), token.and_then(|token| token.expires_at))
+            }
+            Who::Workload(workload) => {
+                let holder = Holder::Workload {
+                    name: workload.name.to_string(),
+                    rules: workload.rules.clone(),
+                };
+                (Some(holder), workload.expires_at)
+            }
+            Who::Nobody | Who::Machine => (None, None),
+        };
+        let subject = if holder.is_some() { principal.actor() } else { String::new() };
+        self.tokens.issue(holder, subject, until, principal.intersect(wanted)).await
     }
 
-    /// A new refresh token for a principal that proved who it is by a password.
+    /// A new refresh token for a principal that proved who it is by a password or a token. `None` for those that have no
+    /// account: what they show is short-lived, and so is what they get for it.
     pub async fn issue_refresh(
         &self,
         principal: &Principal,
         client: &str,
-    ) -> Result<Secret<String>, Error> {
-        if principal.is_by_token() {
+    ) -> Result<Option<Secret<String>>, Error> {
+        if principal.is_by_registry_token() {
             return Err(Error::Token);
         }
-        let user = self.meta.find_user(principal.actor()).await?.ok_or(Error::Credentials)?;
-        let token = random_text(32);
+        let Some(account) = principal.account() else { return Ok(None) };
+        let text = random_text(32);
+        let end = self.clock.now() + self.config.refresh_lifetime.get();
+        let token = principal.token();
         let row = RefreshToken {
-            hash: Algorithm::Sha256.digest(token.as_bytes()),
-            user_id: user.id,
+            hash: Algorithm::Sha256.digest(text.as_bytes()),
+            user_id: account.id,
+            token_id: token.map(|token| token.id),
             client: client.chars().take(100).collect(),
-            expires_at: self.clock.now() + self.config.refresh_lifetime.get(),
+            expires_at: token.and_then(|token| token.expires_at).map_or(end, |over| over.min(end)),
         };
         self.meta.add_refresh_token(row).await?;
-        Ok(Secret::new(token))
+        Ok(Some(Secret::new(text)))
     }
 
     /// Who a refresh token belongs to.
-    pub async fn refresh(&self, token: &Secret<String>, from: IpAddr) -> Result<Principal, Error> {
-        let hash = Algorithm::Sha256.digest(token.expose().as_bytes());
-        let user = match self.meta.find_refresh_token(&hash).await? {
-            Some(row) => self.meta.find_user_by_id(row.user_id).await?,
-            None => None,
-        };
-        if let Some(user) = user {
-            return Ok(Principal::user(&user, None));
+    pub async fn refresh(
+        &self,
+        text: &Secret<String>,
+        origin: &Origin,
+    ) -> Result<Principal, Error> {
+        let hash = Algorithm::Sha256.digest(text.expose().as_bytes());
+        if let Some(row) = self.meta.find_refresh_token(&hash).await? {
+            if let Some(id) = row.token_id {
+                if let Some(token) = self.live_token(id).await? {
+                    return Ok(self.as_token(token, origin).await?.coming_from(origin));
+                }
+            } else if let Some(account) = self.meta.find_account_by_id(row.user_id).await?
+                && !account.is_disabled
+            {
+                let principal =
+                    Principal::new(Who::Account(Arc::new(account)), self.rules().await?);
+                return Ok(principal.coming_from(origin));
+            }
         }
-        self.throttle.check(from)?;
-        self.throttle.failed(from);
+        let attempt = Attempt::nameless(origin.address);
+        self.throttle.check(&attempt)?;
+        self.throttle.failed(&attempt);
         Err(Error::Credentials)
     }
 
@@ -161,7 +354,39 @@ impl Auth {
     }
 
     /// Signs with a new key from now on; tokens under the old one stay good until they end.
-    pub async fn rotate_key(&self) -> Result<String, Error> {
-        self.tokens.rotate().await
+    pub async fn rotate_key(&self, by: &Actor) -> Result<String, Error> {
+        self.tokens.rotate(by).await
+    }
+
+    /// As somebody else would be seen, for explanations: an account, or a subject without one.
+    async fn principal_of(
+        &self,
+        subject: &crate::meta::Subject,
+    ) -> Result<Option<Principal>, Error> {
+        use crate::meta::SubjectKind as Kind;
+        let rules = self.rules().await?;
+        Ok(match subject.kind() {
+            Kind::User | Kind::Robot => {
+                let kind = if subject.kind() == Kind::User {
+                    AccountKind::User
+                } else {
+                    AccountKind::Robot
+                };
+                let account = self.meta.find_account(subject.name()).await?;
+                account
+                    .filter(|account| account.kind == kind)
+                    .map(|account| Principal::new(Who::Account(account), rules))
+            }
+            Kind::Workload => {
+                let workload = Workload {
+                    name: subject.name().into(),
+                    rules: vec![subject.name().into()],
+                    expires_at: None,
+                };
+                Some(Principal::new(Who::Workload(Arc::new(workload)), rules))
+            }
+            Kind::Everyone => Some(Principal::new(Who::Nobody, rules)),
+            Kind::Group | Kind::Authenticated => None,
+        })
     }
 }

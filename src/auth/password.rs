@@ -35,11 +35,13 @@ pub fn hash_password(password: &Secret<String>) -> Secret<String> {
     Secret::new(hash.to_string())
 }
 
-/// Whether text can be a user's name: letters, digits and `._@-`, 64 at most, as Basic forbids a colon.
+/// Whether text can be an account's name: letters, digits and `._@-`, 64 at most, as Basic forbids a colon.
 #[must_use]
-pub fn is_user_name(text: &str) -> bool {
+pub fn is_account_name(text: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"._@-".contains(&byte);
-    (1..=64).contains(&text.len()) && text.bytes().all(allowed) && text != Principal::ANONYMOUS
+    (1..=64).contains(&text.len())
+        && text.bytes().all(allowed)
+        && ![Principal::ANONYMOUS, Principal::MACHINE].contains(&text)
 }
 
 /// The right to use a core and 19 MiB.
@@ -154,10 +156,10 @@ mod tests {
     }
 
     #[test]
-    fn user_names_have_no_colon() {
-        assert!(is_user_name("ann.b_c@example-1"));
+    fn account_names_have_no_colon() {
+        assert!(is_account_name("ann.b_c@example-1"));
         for bad in ["", "anonymous", "a:b", "a b", "ä", &"x".repeat(65)] {
-            assert!(!is_user_name(bad), "{bad}");
+            assert!(!is_account_name(bad), "{bad}");
         }
     }
 }

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use crate::clock::{Clock, Timestamp};
-use crate::meta::{Meta, SigningKey};
+use crate::meta::{Actor, Meta, SigningKey, Subject};
 use crate::oci::Scope;
 use crate::secret::{Secret, random_text};
 
@@ -38,16 +38,39 @@ const LONGEST: usize = 48 << 10;
 #[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
-    /// Empty: nobody in particular.
+    /// For whoever reads it elsewhere: the name in the audit trail. Empty: nobody in particular.
     sub: String,
-    /// [`crate::meta::User::login`]
-    login: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    holder: Option<Holder>,
     aud: String,
     iat: i64,
     nbf: i64,
     exp: i64,
     jti: String,
     access: Vec<Scope>,
+}
+
+/// Whom a registry token was issued to, so that it ends with what they showed for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Holder {
+    /// A person or a robot.
+    Account {
+        /// Who.
+        subject: Subject,
+        /// [`crate::meta::Account::login`]
+        login: String,
+        /// The token that they showed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        token: Option<i64>,
+    },
+    /// A program that is trusted without an account.
+    Workload {
+        /// What it calls itself.
+        name: String,
+        /// The rules that accepted it.
+        rules: Vec<Box<str>>,
+    },
 }
 
 /// A token that was just made.
@@ -66,21 +89,10 @@ pub struct Issued {
 /// What a verified token says.
 #[derive(Clone, Debug)]
 pub(super) struct Verified {
-    subject: Arc<str>,
-    login: Arc<str>,
-    scopes: Arc<[Scope]>,
+    /// `None`: nobody in particular.
+    pub(super) holder: Option<Arc<Holder>>,
+    pub(super) scopes: Arc<[Scope]>,
     expires_at: i64,
-}
-
-impl Verified {
-    /// Whose it is, and which password they proved to know; `None` for nobody in particular.
-    pub(super) fn login(&self) -> Option<(&str, &str)> {
-        (!self.subject.is_empty()).then_some((&*self.subject, &*self.login))
-    }
-
-    pub(super) fn scopes(&self) -> Arc<[Scope]> {
-        Arc::clone(&self.scopes)
-    }
 }
 
 pub(super) struct Tokens {
@@ -125,8 +137,9 @@ impl Tokens {
         let empty = Keys { read_at: Timestamp::from_millis(0), keys: Vec::new() };
         let verified = quick_cache::sync::Cache::new(REMEMBERED);
         let tokens = Self { meta, clock, lifetime, keys: Mutex::new(Arc::new(empty)), verified };
+        tokens.meta.reseal_signing_keys().await?;
         if tokens.reload().await?.keys.is_empty() {
-            tokens.rotate().await?;
+            tokens.rotate(&Actor::internal("berth")).await?;
         }
         Ok(tokens)
     }
@@ -139,6 +152,11 @@ impl Tokens {
         Ok(keys)
     }
 
+    /// The keys that sign, or still verify.
+    pub(super) async fn list(&self) -> Result<Vec<SigningKey>, Error> {
+        Ok(self.reload().await?.keys.clone())
+    }
+
     async fn keys(&self) -> Result<Arc<Keys>, Error> {
         let known = Arc::clone(&self.keys.lock().unwrap_or_else(PoisonError::into_inner));
         if self.clock.now().since(known.read_at) < KEYS_FOR {
@@ -148,18 +166,20 @@ impl Tokens {
         }
     }
 
-    pub(super) async fn rotate(&self) -> Result<String, Error> {
+    pub(super) async fn rotate(&self, by: &Actor) -> Result<String, Error> {
         let key = new_signing_key(self.clock.now())?;
         let id = key.id.clone();
-        self.meta.rotate_signing_key(key).await?;
+        self.meta.rotate_signing_key(key, by).await?;
         self.reload().await?;
         Ok(id)
     }
 
-    /// `login`: whose it is, and which password they proved to know.
+    /// A token for `holder`, who is called `subject` elsewhere. It ends with what they showed, at `until`.
     pub(super) async fn issue(
         &self,
-        login: Option<(&str, &str)>,
+        holder: Option<Holder>,
+        subject: String,
+        until: Option<Timestamp>,
         mut scopes: Vec<Scope>,
     ) -> Result<Issued, Error> {
         let mut bytes = 0;
@@ -167,7 +187,6 @@ impl Tokens {
             bytes += scope.name.len() + scope.kind.len() + 64;
             bytes <= SCOPE_BYTES
         });
-        let (subject, login) = login.unwrap_or_default();
         let keys = self.keys().await?;
         let key = keys
             .keys
@@ -175,14 +194,16 @@ impl Tokens {
             .find(|key| key.retired_at.is_none())
             .ok_or_else(|| Error::Signing("there is no signing key".into()))?;
         let now = self.clock.now();
+        let left = until.map_or(self.lifetime, |until| until.since(now));
+        let lifetime = self.lifetime.min(left);
         let claims = Claims {
             iss: SERVICE.into(),
-            sub: subject.into(),
-            login: login.into(),
+            sub: subject,
+            holder,
             aud: SERVICE.into(),
             iat: now.as_seconds(),
             nbf: now.as_seconds(),
-            exp: (now + self.lifetime).as_seconds(),
+            exp: (now + lifetime).as_seconds(),
             jti: random_text(12),
             access: scopes,
         };
@@ -191,12 +212,7 @@ impl Tokens {
         let token =
             jsonwebtoken::encode(&header, &claims, &EncodingKey::from_ec_der(key.private.expose()))
                 .map_err(|error| Error::Signing(error.to_string()))?;
-        Ok(Issued {
-            token: Secret::new(token),
-            lifetime: self.lifetime,
-            issued_at: now,
-            scopes: claims.access,
-        })
+        Ok(Issued { token: Secret::new(token), lifetime, issued_at: now, scopes: claims.access })
     }
 
     pub(super) async fn verify(&self, token: &Secret<String>) -> Result<Verified, Error> {
@@ -228,12 +244,15 @@ impl Tokens {
         )
         .map_err(|_| Error::Token)?
         .claims;
+        // What is somebody's says whose.
+        if claims.sub.is_empty() != claims.holder.is_none() {
+            return Err(Error::Token);
+        }
         if claims.exp <= now || claims.nbf > now + i64::try_from(SKEW.as_secs()).unwrap_or(0) {
             return Err(Error::Token);
         }
         let verified = Verified {
-            subject: claims.sub.into(),
-            login: claims.login.into(),
+            holder: claims.holder.map(Arc::new),
             scopes: claims.access.into(),
             expires_at: claims.exp,
         };

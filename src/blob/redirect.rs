@@ -16,7 +16,7 @@ use crate::secret::Secret;
 /// Who asks for a blob.
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
-    /// The other end of the connection.
+    /// The client's address.
     pub address: IpAddr,
     /// What it calls itself.
     pub client: Option<&'a str>,
@@ -87,7 +87,9 @@ impl Links {
 }
 
 fn fits(rule: &RedirectRule, asker: &Asker<'_>) -> bool {
-    (rule.addresses.is_empty() || rule.addresses.iter().any(|range| range.contains(asker.address)))
+    // One of IPv4 that came in through a socket for both is one of IPv4.
+    let address = asker.address.to_canonical();
+    (rule.addresses.is_empty() || rule.addresses.iter().any(|network| network.contains(&address)))
         && rule.min_size.is_none_or(|least| asker.size >= least.get())
         && rule.client.as_ref().is_none_or(|pattern| {
             matches(

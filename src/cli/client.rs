@@ -57,6 +57,16 @@ pub(super) struct ServerArgs {
 pub(super) struct Server(Remote);
 
 impl ServerArgs {
+    /// Whether somebody said which one.
+    pub(super) fn is_named(&self) -> bool {
+        self.server.is_some()
+    }
+
+    /// Whether somebody logged in to one before.
+    pub(super) fn is_remembered() -> bool {
+        LastServer::of_user().load().is_some()
+    }
+
     /// Prepares to talk to the server, with the credentials that are stored for it.
     pub(super) fn open(&self) -> anyhow::Result<Server> {
         let url = match &self.server {
@@ -91,6 +101,17 @@ impl Server {
     /// The registry behind the API.
     pub(super) fn remote(&self) -> &Remote {
         &self.0
+    }
+
+    /// Calls the API; any answer that is no success is an error in words.
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<bytes::Bytes>,
+    ) -> anyhow::Result<bytes::Bytes> {
+        let answer = self.0.call_api(method, path, body).await.map_err(told)?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(self.failure(path, &answer)) }
     }
 
     /// Reads one thing.
@@ -178,7 +199,8 @@ pub(super) fn tag_path(name: &RepositoryName, tag: &Tag) -> String {
     format!("{}/tags/{}", repository_path(name), part(tag.as_str()))
 }
 
-fn part(text: &str) -> String {
+/// Text as one part of a path or a query.
+pub(super) fn part(text: &str) -> String {
     utf8_percent_encode(text, PATH_PART).to_string()
 }
 

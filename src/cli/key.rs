@@ -1,13 +1,12 @@
 //! `berth key list|rotate`
 
-use std::io::Write as _;
-
 use clap::{Args, Subcommand};
+use serde_json::{Value, json};
 
-use super::settings::Settings;
-use crate::auth::new_signing_key;
-use crate::clock::{Clock, Timestamp};
+use super::api::{Target, text};
+use super::output::{print, print_json};
 
+/// Manage the keys that sign registry tokens
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
     /// Show the keys that sign and verify registry tokens
@@ -20,64 +19,57 @@ pub(super) enum KeyCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    #[command(flatten)]
-    settings: Settings,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Rotate {
     #[command(flatten)]
-    settings: Settings,
+    target: Target,
 }
 
 impl KeyCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let settings = match &self {
-            Self::List(list) => &list.settings,
-            Self::Rotate(rotate) => &rotate.settings,
-        };
-        let clock = Clock::system();
-        let meta = settings.open()?;
-        let mut out = std::io::stdout().lock();
         match self {
-            Self::List(list) => {
-                let keys = meta.list_signing_keys(Timestamp::from_millis(0)).await?;
-                meta.close().await;
-                if list.json {
-                    let keys: Vec<_> = keys
-                        .iter()
-                        .map(|key| {
-                            serde_json::json!({
-                                "id": key.id,
-                                "created_at": key.created_at.to_string(),
-                                "retired_at": key.retired_at.map(|time| time.to_string()),
-                            })
-                        })
-                        .collect();
-                    writeln!(out, "{}", serde_json::to_string_pretty(&keys)?)?;
-                    return Ok(());
-                }
-                for key in keys {
-                    let state = key
-                        .retired_at
-                        .map_or_else(|| "signs".to_owned(), |time| format!("retired {time}"));
-                    writeln!(out, "{}  made {}  {state}", key.id, key.created_at)?;
-                }
-            }
-            Self::Rotate(_) => {
-                let key = new_signing_key(clock.now())?;
-                let id = key.id.clone();
-                meta.rotate_signing_key(key).await?;
-                meta.close().await;
-                writeln!(
-                    out,
-                    "{id} signs from now on; a running registry takes it up within a second"
-                )?;
-            }
+            Self::List(command) => command.run().await,
+            Self::Rotate(command) => command.run().await,
         }
+    }
+}
+
+impl List {
+    async fn run(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        let mut keys: Value = api.get("api/v1/keys").await?;
+        api.close().await;
+        let keys = keys["keys"].take();
+        if self.json {
+            return print_json(&keys);
+        }
+        for key in keys.as_array().into_iter().flatten() {
+            let state = match key["retired_at"].as_str() {
+                Some(time) => format!("retired {time}"),
+                None => "signs".to_owned(),
+            };
+            print(&format!("{}  made {}  {state}", text(key, "id"), text(key, "created_at")))?;
+        }
+        Ok(())
+    }
+}
+
+impl Rotate {
+    async fn run(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        let made: Value = api.post("api/v1/keys", &json!(null)).await?;
+        api.close().await;
+        print(&format!(
+            "{} signs from now on; a running registry takes it up within a second",
+            text(&made, "id")
+        ))?;
         Ok(())
     }
 }

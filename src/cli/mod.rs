@@ -1,19 +1,25 @@
 //! The command line. Results go to stdout, talk goes to stderr; 0 is success, 1 failure, 2 wrong usage or configuration.
 
+mod access;
+mod api;
+mod audit;
 mod client;
 mod completions;
 mod config;
 mod copy;
 mod credentials;
+mod group;
 mod key;
 mod login;
 mod manifest;
 mod output;
 mod repo;
+mod robot;
 mod serve;
 mod settings;
 mod tag;
 mod telemetry;
+mod token;
 mod user;
 
 use std::io::Write as _;
@@ -50,9 +56,27 @@ enum Command {
     /// Check or show the settings
     #[command(subcommand)]
     Config(config::ConfigCommand),
-    /// Manage users in the data directory, whether the registry runs or not
+    /// Manage users
     #[command(subcommand)]
     User(user::UserCommand),
+    /// Manage robots: accounts of programs, which get in by tokens
+    #[command(subcommand)]
+    Robot(robot::RobotCommand),
+    /// Manage tokens: your own, or those of other accounts
+    #[command(subcommand)]
+    Token(token::TokenCommand),
+    /// Manage groups of users and robots
+    #[command(subcommand)]
+    Group(group::GroupCommand),
+    /// Say who may do what, and ask why
+    #[command(subcommand)]
+    Access(Box<access::AccessCommand>),
+    /// Manage roles beside the built-in ones
+    #[command(subcommand)]
+    Role(access::RoleCommand),
+    /// Look at what happened, and verify that nothing of it was changed
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Manage the keys that sign registry tokens
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -88,6 +112,12 @@ pub fn run() -> ExitCode {
             Command::Serve(command) => command.run().await,
             Command::Config(command) => command.run(),
             Command::User(command) => command.run().await,
+            Command::Robot(command) => command.run().await,
+            Command::Token(command) => command.run().await,
+            Command::Group(command) => command.run().await,
+            Command::Access(command) => command.run().await,
+            Command::Role(command) => command.run().await,
+            Command::Audit(command) => command.run().await,
             Command::Key(command) => command.run().await,
             Command::Login(command) => command.run().await,
             Command::Logout(command) => command.run(),

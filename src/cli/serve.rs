@@ -15,7 +15,7 @@ use crate::auth::{MIN_PASSWORD, hash_password};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Server;
-use crate::meta::Role;
+use crate::meta::{self, AccountKind, Actor, NewAccount};
 use crate::secret::{Secret, random_text};
 
 /// The first administrator.
@@ -68,7 +68,7 @@ impl Serve {
 
 /// Makes the administrator of a registry that has no users yet; returns a password that nobody knows yet.
 async fn make_administrator(app: &App) -> anyhow::Result<Option<Secret<String>>> {
-    if !app.meta.list_users("", 1).await?.is_empty() {
+    if app.meta.has_accounts().await? {
         return Ok(None);
     }
     #[expect(
@@ -85,7 +85,15 @@ async fn make_administrator(app: &App) -> anyhow::Result<Option<Secret<String>>>
     let password = Secret::new(chosen.unwrap_or_else(|| random_text(15)));
     let to_hash = password.clone();
     let hash = tokio::task::spawn_blocking(move || hash_password(&to_hash)).await?;
-    app.meta.add_user(ADMINISTRATOR, hash, Role::Administrator).await?;
+    let new = NewAccount {
+        kind: AccountKind::User,
+        name: ADMINISTRATOR.into(),
+        password_hash: Some(hash),
+        full_name: String::new(),
+        email: String::new(),
+        role: Some(meta::ADMINISTRATOR.into()),
+    };
+    app.meta.add_account(new, &Actor::internal("first start")).await?;
     Ok((!known).then_some(password))
 }
 

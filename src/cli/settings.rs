@@ -5,9 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::clock::Clock;
 use crate::config::{Loaded, Overlay, Problem, Problems, Source};
-use crate::meta::Meta;
 
 /// Looked for in this order when no file is named.
 const DEFAULT_FILES: [&str; 2] = ["berth.toml", "/etc/berth/berth.toml"];
@@ -58,21 +56,9 @@ impl Settings {
 }
 
 impl Settings {
-    /// Opens the database of a data directory that exists; a mistyped one is not made.
-    pub(super) fn open(&self) -> anyhow::Result<Meta> {
-        let data = self.load(None)?.config.storage.data;
-        if !data.join("berth.db").exists() {
-            anyhow::bail!(
-                "there is no registry in {}: name its data directory with --data, or start one with `berth serve`",
-                data.display()
-            );
-        }
-        Ok(Meta::open(&data, Clock::system())?)
-    }
-
-    /// Opens the database, and makes it when it is missing.
-    pub(super) fn open_or_make(&self) -> anyhow::Result<Meta> {
-        Ok(Meta::open(&self.load(None)?.config.storage.data, Clock::system())?)
+    /// Whether somebody said which data directory is meant.
+    pub(super) fn name_a_directory(&self) -> bool {
+        self.data.is_some() || self.config.is_some() || !self.set.is_empty()
     }
 }
 

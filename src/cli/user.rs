@@ -1,14 +1,18 @@
-//! `berth user add|list|passwd|remove`
+//! `berth user`
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _};
 
 use clap::{Args, Subcommand};
+use http::Method;
+use serde_json::{Value, json};
 
-use super::settings::Settings;
-use crate::auth::{MIN_PASSWORD, hash_password, is_user_name};
-use crate::meta::Role;
+use super::api::{Target, text};
+use super::client::part;
+use super::output::{Table, print, print_json, say};
+use crate::auth::MIN_PASSWORD;
 use crate::secret::{Secret, random_text};
 
+/// Manage users
 #[derive(Debug, Subcommand)]
 pub(super) enum UserCommand {
     /// Make a user
@@ -26,31 +30,52 @@ pub(super) enum UserCommand {
         after_help = "Examples:\n  berth user passwd ann\n  berth user passwd admin --generate --data /srv/berth"
     )]
     Passwd(Passwd),
+    /// Change a user's role on all repositories
+    #[command(
+        after_help = "Examples:\n  berth user role ann maintainer\n  berth user role bob none"
+    )]
+    Role(Role),
+    /// Shut a user out; what was issued to them ends
+    #[command(after_help = "Example:\n  berth user disable ann")]
+    Disable(Named),
+    /// Let a user in again
+    #[command(after_help = "Example:\n  berth user enable ann")]
+    Enable(Named),
+    /// End a user's sessions and logins everywhere; tokens for programs stay
+    #[command(after_help = "Example:\n  berth user sign-out ann")]
+    SignOut(Named),
     /// Remove a user; what they pushed stays
     #[command(after_help = "Example:\n  berth user remove ann")]
-    Remove(Remove),
+    Remove(Named),
 }
 
 #[derive(Debug, Args)]
 pub(super) struct Add {
     /// The name to log in with
     name: String,
-    /// What the user may do: `reader` pulls, `writer` pulls and pushes, `administrator` does everything
-    #[arg(long, default_value = "reader", value_parser = ["administrator", "writer", "reader"])]
+    /// What the user may do on all repositories: `reader` pulls, `writer` pushes, `maintainer` deletes, `administrator` does
+    /// everything; `none` leaves it to rules on some (`berth access add`)
+    #[arg(long, default_value = "reader")]
     role: String,
+    /// Their name as people write it
+    #[arg(long, default_value = "")]
+    full_name: String,
+    /// Their address
+    #[arg(long, default_value = "")]
+    email: String,
     #[command(flatten)]
     password: Password,
     #[command(flatten)]
-    settings: Settings,
+    target: Target,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct List {
-    #[command(flatten)]
-    settings: Settings,
     /// Print JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    target: Target,
 }
 
 #[derive(Debug, Args)]
@@ -60,15 +85,26 @@ pub(super) struct Passwd {
     #[command(flatten)]
     password: Password,
     #[command(flatten)]
-    settings: Settings,
+    target: Target,
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Remove {
+pub(super) struct Role {
+    /// Whose role
+    name: String,
+    /// The role, or `none`
+    #[arg(value_name = "ROLE")]
+    wanted: String,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Named {
     /// Who
     name: String,
     #[command(flatten)]
-    settings: Settings,
+    target: Target,
 }
 
 /// Where a password comes from; without a flag it is asked for.
@@ -111,74 +147,51 @@ impl Password {
     /// Prints a password that was made here.
     fn tell(&self, password: &Secret<String>) -> anyhow::Result<()> {
         if self.generate {
-            writeln!(std::io::stdout().lock(), "{}", password.expose())?;
+            print(password.expose())?;
         }
         Ok(())
     }
 }
 
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{text}");
+/// A role as the API takes it: nothing for `none`.
+fn role(name: &str) -> Option<&str> {
+    (name != "none").then_some(name)
+}
+
+fn path(name: &str) -> String {
+    format!("api/v1/users/{}", part(name))
 }
 
 impl UserCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
-            Self::Add(add) => {
-                if !is_user_name(&add.name) {
-                    anyhow::bail!(
-                        "`{}` is no user name: use letters, digits and `._@-`, 64 at most",
-                        add.name
-                    );
-                }
-                let role: Role = add.role.parse().map_err(anyhow::Error::msg)?;
-                let meta = add.settings.open_or_make()?;
-                let password = add.password.read()?;
-                if !meta.add_user(&add.name, hash_password(&password), role).await? {
-                    anyhow::bail!(
-                        "there is a user `{0}` already; `berth user passwd {0}` changes the password",
-                        add.name
-                    );
-                }
-                meta.close().await;
-                add.password.tell(&password)?;
-                say(&format!("made the {role} {}", add.name));
-            }
-            Self::List(list) => list.run().await?,
-            Self::Passwd(passwd) => {
-                let meta = passwd.settings.open()?;
-                if meta.find_user(&passwd.name).await?.is_none() {
-                    anyhow::bail!(
-                        "there is no user `{}`; `berth user list` shows them",
-                        passwd.name
-                    );
-                }
-                let password = passwd.password.read()?;
-                meta.set_password(&passwd.name, hash_password(&password)).await?;
-                meta.close().await;
-                passwd.password.tell(&password)?;
-                say(&format!("changed the password of {}", passwd.name));
-            }
-            Self::Remove(remove) => {
-                let meta = remove.settings.open()?;
-                let user = meta.find_user(&remove.name).await?;
-                if user.is_some_and(|user| user.role == Role::Administrator)
-                    && meta.count_administrators().await? == 1
-                {
-                    anyhow::bail!(
-                        "{} is the last administrator: make another one first",
-                        remove.name
-                    );
-                }
-                if !meta.remove_user(&remove.name).await? {
-                    anyhow::bail!(
-                        "there is no user `{}`; `berth user list` shows them",
-                        remove.name
-                    );
-                }
-                meta.close().await;
-                say(&format!("removed {}", remove.name));
-            }
+            Self::Add(command) => command.run().await,
+            Self::List(command) => command.run().await,
+            Self::Passwd(command) => command.run().await,
+            Self::Role(command) => command.run().await,
+            Self::Disable(command) => command.change(true).await,
+            Self::Enable(command) => command.change(false).await,
+            Self::SignOut(command) => command.sign_out().await,
+            Self::Remove(command) => command.remove().await,
+        }
+    }
+}
+
+impl Add {
+    async fn run(self) -> anyhow::Result<()> {
+        let password = self.password.read()?;
+        let api = self.target.open_or_make().await?;
+        let wish = json!({
+            "name": self.name, "password": password.expose(), "role": role(&self.role),
+            "full_name": self.full_name, "email": self.email,
+        });
+        let made: Value = api.post("api/v1/users", &wish).await?;
+        api.close().await;
+        self.password.tell(&password)?;
+        let name = text(&made, "name");
+        match role(&self.role) {
+            Some(role) => say(&format!("made the {role} {name}")),
+            None => say(&format!("made {name}, who may do nothing yet: see `berth access add`")),
         }
         Ok(())
     }
@@ -186,33 +199,90 @@ impl UserCommand {
 
 impl List {
     async fn run(self) -> anyhow::Result<()> {
-        let meta = self.settings.open()?;
-        let (mut users, mut after) = (Vec::new(), String::new());
-        loop {
-            let page = meta.list_users(&after, 1000).await?;
-            match page.last() {
-                Some(last) => after.clone_from(&last.name),
-                None => break,
-            }
-            users.extend(page);
-        }
-        meta.close().await;
-        let mut out = std::io::stdout().lock();
+        let api = self.target.open().await?;
+        let users = api.list("api/v1/users", "", "users", "last", None).await?;
+        api.close().await;
         if self.json {
-            let users: Vec<_> = users
-                .iter()
-                .map(|user| {
-                    serde_json::json!({ "name": user.name, "role": user.role, "created_at": user.created_at.to_string() })
-                })
-                .collect();
-            writeln!(out, "{}", serde_json::to_string_pretty(&users)?)?;
-            return Ok(());
+            return print_json(&users);
         }
-        let width = users.iter().map(|user| user.name.len()).max().unwrap_or(4).max(4);
-        writeln!(out, "{:width$}  {:13}  CREATED", "NAME", "ROLE")?;
+        let mut table = Table::new(&["NAME", "ROLE", "GROUPS", "STATE", "CREATED", "LAST LOGIN"]);
         for user in users {
-            writeln!(out, "{:width$}  {:13}  {}", user.name, user.role, user.created_at)?;
+            let state = if user["is_disabled"] == true {
+                "disabled".to_owned()
+            } else {
+                text(&user, "provider")
+            };
+            table.row([
+                text(&user, "name"),
+                text(&user, "roles"),
+                text(&user, "groups"),
+                state,
+                text(&user, "created_at"),
+                text(&user, "last_login_at"),
+            ]);
         }
+        table.print()?;
+        Ok(())
+    }
+}
+
+impl Passwd {
+    async fn run(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        // Before a password is asked for.
+        let user: Value = api.get(&path(&self.name)).await?;
+        let password = self.password.read()?;
+        let mut wish = json!({ "password": password.expose() });
+        let asker: Value = api.get("api/v1/session").await?;
+        if asker["name"] == user["name"] {
+            let before = rpassword::prompt_password("Password so far: ")?;
+            wish["before"] = before.into();
+        }
+        let () = api.send(Method::PUT, &format!("{}/password", path(&self.name)), &wish).await?;
+        api.close().await;
+        self.password.tell(&password)?;
+        say(&format!("changed the password of {}", self.name));
+        Ok(())
+    }
+}
+
+impl Role {
+    async fn run(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        let wish = json!({ "role": self.wanted });
+        let _: Value = api.send(Method::PATCH, &path(&self.name), &wish).await?;
+        api.close().await;
+        match role(&self.wanted) {
+            Some(role) => say(&format!("{} is a {role} of all repositories", self.name)),
+            None => say(&format!("{} has no role on all repositories", self.name)),
+        }
+        Ok(())
+    }
+}
+
+impl Named {
+    async fn change(self, is_disabled: bool) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        let wish = json!({ "is_disabled": is_disabled });
+        let _: Value = api.send(Method::PATCH, &path(&self.name), &wish).await?;
+        api.close().await;
+        say(&format!("{} is {}", self.name, if is_disabled { "shut out" } else { "let in again" }));
+        Ok(())
+    }
+
+    async fn sign_out(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        api.delete(&format!("{}/sessions", path(&self.name))).await?;
+        api.close().await;
+        say(&format!("signed {} out everywhere", self.name));
+        Ok(())
+    }
+
+    async fn remove(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        api.delete(&path(&self.name)).await?;
+        api.close().await;
+        say(&format!("removed {}", self.name));
         Ok(())
     }
 }

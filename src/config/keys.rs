@@ -16,6 +16,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("server.shutdown_grace", "How long running transfers may go on after a stop signal."),
     (
+        "server.trusted_proxies",
+        "Networks of proxies, such as `[\"10.0.0.0/8\"]`, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. From everybody else these headers are ignored.",
+    ),
+    (
         "server.tls.certificate",
         "PEM file with the certificate and its chain. Reloaded when it changes.",
     ),
@@ -23,6 +27,10 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "storage.data",
         "The data directory: metadata, and blobs with the `fs` backend. Made when it is missing.",
+    ),
+    (
+        "storage.key_file",
+        "File with the keys that seal secrets in the database. Made when it is missing. Empty: `berth.key` in the data directory; better kept elsewhere, so that a copy of the directory gives no secret away.",
     ),
     (
         "storage.backend",
@@ -67,11 +75,21 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("auth.refresh_lifetime", "How long the refresh token that `docker login` keeps is good."),
     ("auth.failed_logins", "Failed logins from one address before it must wait."),
+    (
+        "auth.failed_logins_per_name",
+        "Failed logins with one name, from whatever addresses, before that name must wait.",
+    ),
     ("auth.failed_window", "How long failed logins are remembered."),
+    ("auth.session_lifetime", "How long a browser stays signed in."),
+    ("auth.session_idle", "A browser that asks for nothing for this long is signed out."),
     (
         "log.filter",
         "What is logged: `error`, `warn`, `info`, `debug`, or per module, such as `info,berth::meta=debug`.",
     ),
     ("log.format", "`text`, `json`, or `auto`: text on a terminal, JSON otherwise."),
+    (
+        "audit.pulls",
+        "Write each pull of a manifest into the audit trail. Changes and refusals are always written.",
+    ),
     ("metrics.public", "Serve `/metrics` without credentials."),
 ];

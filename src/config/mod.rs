@@ -4,17 +4,15 @@
 //! flags. Every problem is reported at once, with the file, line and key it comes from, so a loaded configuration needs
 //! no more checks.
 
-mod address_range;
 mod keys;
 mod load;
 mod sections;
 mod values;
 
-pub use address_range::AddressRange;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
-    Auth, Backend, Config, Log, LogFormat, Metrics, Redirect, RedirectRule, Registry, Reserve,
-    Server, Storage, Tls, Uploads,
+    Audit, Auth, Backend, Config, Log, LogFormat, Metrics, Redirect, RedirectRule, Registry,
+    Reserve, Server, Storage, Tls, Uploads,
 };
 pub use values::{ByteSize, HumanDuration};

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use super::address_range::AddressRange;
 use super::values::{ByteSize, HumanDuration};
 
 /// Every setting, checked.
@@ -26,6 +26,8 @@ pub struct Config {
     pub auth: Auth,
     /// The program's own log.
     pub log: Log,
+    /// What is written down of what happens.
+    pub audit: Audit,
     /// Figures for Prometheus.
     pub metrics: Metrics,
 }
@@ -43,6 +45,8 @@ pub struct Server {
     pub idle_timeout: HumanDuration,
     /// How long running transfers may go on after a stop signal.
     pub shutdown_grace: HumanDuration,
+    /// Networks of proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.
+    pub trusted_proxies: Vec<IpNet>,
     /// TLS, when both files are given.
     pub tls: Tls,
 }
@@ -65,6 +69,9 @@ pub struct Tls {
 pub struct Storage {
     /// The data directory.
     pub data: PathBuf,
+    /// The file with the keys that secrets in the database are sealed with.
+    #[serde(with = "optional")]
+    pub key_file: Option<PathBuf>,
     /// Where blobs go.
     pub backend: Backend,
     /// Free space that pushes leave alone.
@@ -98,7 +105,7 @@ pub struct Redirect {
 pub struct RedirectRule {
     /// Addresses that clients come from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub addresses: Vec<AddressRange>,
+    pub addresses: Vec<IpNet>,
     /// Blobs of at least this size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min_size: Option<ByteSize>,
@@ -187,8 +194,14 @@ pub struct Auth {
     pub refresh_lifetime: HumanDuration,
     /// Failed logins from one address before it must wait.
     pub failed_logins: u32,
+    /// Failed logins with one name, from wherever, before it must wait.
+    pub failed_logins_per_name: u32,
     /// How long failed logins are remembered.
     pub failed_window: HumanDuration,
+    /// How long a browser stays signed in.
+    pub session_lifetime: HumanDuration,
+    /// A browser that shows nothing for this long is signed out.
+    pub session_idle: HumanDuration,
 }
 
 /// `[log]`
@@ -213,6 +226,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// `[audit]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Write down each manifest that is pulled.
+    pub pulls: bool,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -228,6 +249,7 @@ impl Default for Server {
             public_url: None,
             idle_timeout: HumanDuration::seconds(60),
             shutdown_grace: HumanDuration::seconds(30),
+            trusted_proxies: Vec::new(),
             tls: Tls::default(),
         }
     }
@@ -237,6 +259,7 @@ impl Default for Storage {
     fn default() -> Self {
         Self {
             data: "berth-data".into(),
+            key_file: None,
             backend: Backend::Fs,
             reserve: Reserve::Auto,
             options: BTreeMap::new(),
@@ -265,7 +288,10 @@ impl Default for Auth {
             token_lifetime: HumanDuration::seconds(300),
             refresh_lifetime: HumanDuration::seconds(90 * 86_400),
             failed_logins: 10,
+            failed_logins_per_name: 50,
             failed_window: HumanDuration::seconds(300),
+            session_lifetime: HumanDuration::seconds(7 * 86_400),
+            session_idle: HumanDuration::seconds(86_400),
         }
     }
 }
@@ -315,16 +341,20 @@ impl Config {
             "one minute, the least that Docker expects",
         );
         at_least("storage.redirect.lifetime", self.storage.redirect.lifetime, 10, "ten seconds");
+        at_least("auth.session_lifetime", self.auth.session_lifetime, 60, "one minute");
+        at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
         problems.extend(self.storage.check());
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));
         }
-        if self.auth.failed_logins == 0 {
-            problems.push((
-                "auth.failed_logins",
-                "0 would lock everyone out; use at least 1".to_owned(),
-            ));
+        for (key, limit) in [
+            ("auth.failed_logins", self.auth.failed_logins),
+            ("auth.failed_logins_per_name", self.auth.failed_logins_per_name),
+        ] {
+            if limit == 0 {
+                problems.push((key, "0 would lock everyone out; use at least 1".to_owned()));
+            }
         }
         problems
     }

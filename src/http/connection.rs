@@ -110,14 +110,10 @@ where
             peer.windows = None;
         }
         async move {
-            let app = &shared.app;
-            let public_url = app.config.server.public_url.as_deref();
             let (parts, body) = request.into_parts();
             let body = body::Incoming::new(body, &parts.headers);
             let request = http::Request::from_parts(parts, Body::new(body));
-            let answer =
-                request::answer(shared.router.clone(), &app.metrics, public_url, &peer, request);
-            let answer = answer.await;
+            let answer = request::answer(shared.router.clone(), &shared.app, &peer, request).await;
             Ok::<_, Infallible>(match bodies {
                 Some(bodies) => answer.map(|body| bodies.watch(body)),
                 None => answer,

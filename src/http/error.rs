@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 
-use crate::auth::{self, Need, Refusal};
+use crate::auth::{self, AdminError, Need, Refusal};
 use crate::meta;
-use crate::oci::{ErrorCode, UploadId};
+use crate::oci::{ErrorCode, RepositoryName, UploadId};
 use crate::registry;
 
 /// A failure on its way to the client.
@@ -22,8 +22,25 @@ pub struct Error {
     message: String,
     challenge: Option<Challenge>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// For the audit trail, where access was refused.
+    turned: Option<Turned>,
     /// For the log; never for the client.
     cause: Option<String>,
+}
+
+/// Why a request was turned away; it travels beside the response to where the audit trail is written.
+#[derive(Clone, Debug)]
+pub(super) struct Turned {
+    pub(super) repository: Option<RepositoryName>,
+    pub(super) wanted: Option<String>,
+    pub(super) because: String,
+}
+
+impl Turned {
+    fn of(need: &Need, because: String) -> Self {
+        let repository = need.repository().cloned();
+        Self { repository, wanted: Some(need.to_string()), because }
+    }
 }
 
 /// What a 401 says of how to get in. It travels beside the response to where the host is known that the client used.
@@ -59,8 +76,24 @@ impl Error {
             message: message.to_string(),
             challenge: None,
             headers: Vec::new(),
+            turned: None,
             cause: None,
         }
+    }
+
+    /// What the admin API refuses in words of its own.
+    fn admin(status: StatusCode, code: &'static str, message: impl ToString) -> Self {
+        Self { code, ..Self::client(status, ErrorCode::Unsupported, message) }
+    }
+
+    /// Something that the admin API cannot use.
+    pub(super) fn invalid(message: impl ToString) -> Self {
+        Self::admin(StatusCode::BAD_REQUEST, "INVALID", message)
+    }
+
+    /// Something that the admin API does not have.
+    pub(super) fn not_found(message: impl ToString) -> Self {
+        Self::admin(StatusCode::NOT_FOUND, "NOT_FOUND", message)
     }
 
     /// Our own failure: the client learns that it happened, the log why.
@@ -71,6 +104,7 @@ impl Error {
             message: "something went wrong inside the registry; its log says what, under this request's id".into(),
             challenge: None,
             headers: Vec::new(),
+            turned: None,
             cause: Some(cause.to_string()),
         }
     }
@@ -99,11 +133,19 @@ impl Error {
     /// Adds what to ask a token for. What a refused request needs is known from its path even when the credentials were
     /// wrong.
     pub(super) fn for_need(mut self, need: &Need) -> Self {
+        if let Some(turned) = &mut self.turned {
+            *turned = Turned::of(need, std::mem::take(&mut turned.because));
+        }
         if let Some(challenge) = &mut self.challenge
             && challenge.scope.is_none()
         {
             challenge.scope = need.scope().map(|scope| scope.to_string());
         }
+        self
+    }
+
+    fn turned(mut self, turned: Turned) -> Self {
+        self.turned = Some(turned);
         self
     }
 
@@ -122,7 +164,8 @@ impl Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         let scope = |need: &Need| need.scope().map(|scope| scope.to_string());
-        match &refusal {
+        let turned = Turned::of(refusal.need(), refusal.label());
+        let error = match &refusal {
             Refusal::Unauthenticated(need) => Self::unauthorized(&refusal, scope(need), None),
             Refusal::InsufficientScope(need) => {
                 Self::unauthorized(&refusal, scope(need), Some("insufficient_scope"))
@@ -130,23 +173,49 @@ impl From<Refusal> for Error {
             Refusal::Denied { .. } => {
                 Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &refusal)
             }
-        }
+        };
+        error.turned(turned)
     }
 }
 
 impl From<auth::Error> for Error {
     fn from(error: auth::Error) -> Self {
         use auth::Error as E;
-        match error {
+        let turned = Turned { repository: None, wanted: None, because: error.to_string() };
+        let answer = match error {
             E::Credentials => Self::unauthorized(&error, None, None),
             E::Token => Self::unauthorized(&error, None, Some("invalid_token")),
-            E::Throttled(wait) => {
+            E::Address | E::Forgery => {
+                Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &error)
+            }
+            E::Throttled { wait, .. } => {
                 Self::client(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, &error)
                     .with_retry_after(wait)
             }
+            E::Refused(refusal) => return refusal.into(),
+            E::Meta(cause) => return cause.into(),
+            E::Signing(_) => return Self::internal(error),
+        };
+        answer.turned(turned)
+    }
+}
+
+impl From<AdminError> for Error {
+    fn from(error: AdminError) -> Self {
+        use AdminError as E;
+        match error {
+            E::InvalidName { .. }
+            | E::ShortPassword
+            | E::WrongPassword
+            | E::NoPasswordHere { .. }
+            | E::Invalid(_) => Self::admin(StatusCode::BAD_REQUEST, "INVALID", error),
+            E::Unknown { .. } => Self::admin(StatusCode::NOT_FOUND, "NOT_FOUND", error),
+            E::NameTaken { .. }
+            | E::LastAdministrator(_)
+            | E::BuiltInRole(_)
+            | E::RoleInUse { .. } => Self::admin(StatusCode::CONFLICT, "CONFLICT", error),
             E::Refused(refusal) => refusal.into(),
             E::Meta(cause) => cause.into(),
-            E::Signing(_) => Self::internal(error),
         }
     }
 }
@@ -174,6 +243,14 @@ impl From<registry::Error> for Error {
         use registry::Error as E;
         let client = |status, code| Self::client(status, code, &error);
         match &error {
+            E::OnlySignatures(name) => {
+                let turned = Turned {
+                    repository: Some(name.clone()),
+                    wanted: Some(format!("push on {name}")),
+                    because: "may only sign".into(),
+                };
+                client(StatusCode::FORBIDDEN, ErrorCode::Denied).turned(turned)
+            }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
@@ -240,6 +317,9 @@ impl IntoResponse for Error {
         }
         if let Some(challenge) = self.challenge {
             response.extensions_mut().insert(challenge);
+        }
+        if let Some(turned) = self.turned {
+            response.extensions_mut().insert(turned);
         }
         if let Some(cause) = self.cause {
             response.extensions_mut().insert(Cause(cause));

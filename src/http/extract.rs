@@ -10,10 +10,13 @@ use http::request::Parts;
 use http::{Method, StatusCode};
 
 use super::Error;
-use super::request::{Info, Peer};
+use super::fold_name::Kind;
+use super::request::Info;
+use super::session;
 use crate::app::App;
-use crate::auth::{Credentials, Need, Principal};
+use crate::auth::{Credentials, Need, Origin, Principal};
 use crate::oci::{Action, Digest, ErrorCode, Reference, RepositoryName, Tag, UploadId};
+use crate::registry::Page;
 
 /// Reads `Authorization`.
 pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
@@ -28,9 +31,19 @@ impl FromRequestParts<Arc<App>> for Principal {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let from = parts.extensions.get::<Peer>().map(|peer| peer.address.ip());
-        let from = from.ok_or_else(|| Error::internal("a request without a peer"))?;
-        let authenticated = app.auth.authenticate(&credentials(&parts.headers), from).await;
+        let info = parts.extensions.get::<Info>().cloned();
+        let info = info.ok_or_else(|| Error::internal("a request without its information"))?;
+        let authenticated = if parts.extensions.get::<super::local::Machine>().is_some() {
+            app.auth.machine().await
+        } else {
+            match credentials(&parts.headers) {
+                // A browser's cookie is looked at where a browser has something to do.
+                Credentials::None if info.kind == Kind::Api => {
+                    session::principal(app, parts, &info).await
+                }
+                credentials => app.auth.authenticate(&credentials, &info.origin).await,
+            }
+        };
         let principal = match authenticated {
             Ok(principal) => principal,
             Err(error) => {
@@ -42,10 +55,18 @@ impl FromRequestParts<Arc<App>> for Principal {
                 });
             }
         };
-        if let Some(info) = parts.extensions.get::<Info>() {
-            info.set_actor(principal.actor());
-        }
+        info.set_actor(principal.actor());
         Ok(principal)
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Origin {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let info = parts.extensions.get::<Info>();
+        info.map(|info| info.origin.clone())
+            .ok_or_else(|| Error::internal("a request without its information"))
     }
 }
 
@@ -229,6 +250,24 @@ impl Paging {
         };
         let after = query.get("last").unwrap_or_default().to_owned();
         Ok(Self { limit: limit.min(most), after })
+    }
+
+    /// One more than fits on the page, to know whether another one follows.
+    pub(super) fn limit_and_one(&self) -> u64 {
+        self.limit.saturating_add(1)
+    }
+
+    /// `last` where it is a number; 0 without it.
+    pub(super) fn after_number(&self) -> Result<i64, Error> {
+        if self.after.is_empty() {
+            return Ok(0);
+        }
+        self.after.parse().map_err(|_| Error::invalid("`last` is a number here"))
+    }
+
+    /// The page, of a list that was asked for one item more.
+    pub(super) fn cut<T>(&self, items: Vec<T>) -> Page<T> {
+        Page::cut(items, self.limit)
     }
 }
 

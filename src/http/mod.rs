@@ -6,9 +6,12 @@ mod connection;
 mod error;
 mod extract;
 mod fold_name;
+mod forwarded;
+mod local;
 mod ops;
 mod request;
 mod server;
+mod session;
 mod socket;
 mod stall;
 mod tls;
@@ -19,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 
 pub use error::Error;
+pub use local::LocalApi;
 pub use server::{Server, StartError};
 
 use crate::app::App;

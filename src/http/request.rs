@@ -11,11 +11,12 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use tower::ServiceExt as _;
 
-use super::error::{Cause, Challenge};
+use super::error::{Cause, Challenge, Turned};
 use super::fold_name::{self, Kind};
+use super::forwarded::{self, Client};
 use super::socket::Windows;
-use crate::auth::SERVICE;
-use crate::metrics::Metrics;
+use crate::app::App;
+use crate::auth::{Origin, Principal, Refused, SERVICE};
 use crate::secret::random_text;
 
 /// What is known of the connection that a request came by.
@@ -32,14 +33,22 @@ pub(super) struct Peer {
 /// What is known of a request while it is answered.
 #[derive(Clone, Debug)]
 pub(super) struct Info {
-    id: Arc<str>,
+    pub(super) origin: Origin,
+    /// What the path is about.
+    pub(super) kind: Kind,
+    /// Whether the client speaks TLS, with us or with a proxy that is trusted.
+    pub(super) is_https: bool,
     actor: Arc<OnceLock<String>>,
 }
 
 impl Info {
-    /// Notes who asks, for the log.
-    pub(super) fn set_actor(&self, name: &str) {
-        let _ = self.actor.set(name.to_owned());
+    /// Notes who asks, for the log and the audit trail.
+    pub(super) fn set_actor(&self, name: String) {
+        let _ = self.actor.set(name);
+    }
+
+    fn actor(&self) -> Option<&str> {
+        self.actor.get().map(String::as_str)
     }
 }
 
@@ -49,17 +58,26 @@ const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api
 /// Answers one request.
 pub(super) async fn answer(
     router: Router,
-    metrics: &Metrics,
-    public_url: Option<&str>,
+    app: &App,
     peer: &Peer,
     mut request: Request<Body>,
 ) -> Response {
     let start = Instant::now();
     let path = request.uri().clone();
     let kind = fold_name::fold(request.uri_mut());
-    let info = Info { id: request_id(request.headers()), actor: Arc::default() };
-    let realm = realm(public_url, peer, request.uri(), request.headers());
+    let server = &app.config.server;
+    let client = forwarded::client(
+        peer.address.ip(),
+        peer.is_tls,
+        request.headers(),
+        &server.trusted_proxies,
+    );
+    let origin = Origin { address: client.address, request: request_id(request.headers()) };
+    let is_https = client.is_https;
+    let info = Info { origin, kind, is_https, actor: Arc::default() };
+    let realm = realm(server.public_url.as_deref(), &client, request.uri(), request.headers());
     let method = request.method().clone();
+    let is_question = kind == Kind::Base && !request.headers().contains_key(header::AUTHORIZATION);
     request.extensions_mut().insert(peer.clone());
     request.extensions_mut().insert(info.clone());
 
@@ -80,26 +98,33 @@ pub(super) async fn answer(
     if matches!(kind, Kind::Base | Kind::Token) || path.path().starts_with("/v2/") {
         response.headers_mut().insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     }
-    if let Ok(id) = HeaderValue::from_str(&info.id) {
+    if let Ok(id) = HeaderValue::from_str(&info.origin.request) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
+    if let Some(turned) = response.extensions_mut().remove::<Turned>()
+        // Clients ask the base of the API how to log in: to tell them is no refusal.
+        && !is_question
+    {
+        let refused = Refused {
+            actor: info.actor().unwrap_or(Principal::ANONYMOUS).to_owned(),
+            address: info.origin.address,
+            repository: turned.repository,
+            wanted: turned.wanted.unwrap_or_else(|| format!("{method} {}", shortened(&path))),
+            because: turned.because,
+            status: response.status().as_u16(),
+        };
+        app.auth.audit.refused(refused, &info.origin.request);
+    }
     let elapsed = start.elapsed();
-    metrics.request(known(&method), kind.as_str(), response.status().as_u16(), elapsed);
-    log(&info, peer, &method, &path, &mut response, elapsed);
+    app.metrics.request(known(&method), kind.as_str(), response.status().as_u16(), elapsed);
+    log(&info, &method, &path, &mut response, elapsed);
     response
 }
 
-fn log(
-    info: &Info,
-    peer: &Peer,
-    method: &Method,
-    uri: &Uri,
-    response: &mut Response,
-    elapsed: Duration,
-) {
+fn log(info: &Info, method: &Method, uri: &Uri, response: &mut Response, elapsed: Duration) {
     let status = response.status().as_u16();
     if let Some(Cause(cause)) = response.extensions_mut().remove::<Cause>() {
-        let id = &*info.id;
+        let id = &*info.origin.request;
         tracing::error!(request.id = id, http.method = %method, http.path = uri.path(), http.status = status, "{method} {} failed: {cause}", uri.path());
     }
     // Health checks and scrapes come every few seconds and say nothing.
@@ -108,9 +133,9 @@ fn log(
     {
         return;
     }
-    let id = &*info.id;
-    let address = peer.address.ip();
-    let user = info.actor.get().map_or("-", String::as_str);
+    let id = &*info.origin.request;
+    let address = info.origin.address;
+    let user = info.actor().unwrap_or("-");
     let duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(
         target: "berth::access",
@@ -120,6 +145,11 @@ fn log(
         },
         "{method} {} {status}", uri.path()
     );
+}
+
+/// A path for a record that must not grow with it.
+fn shortened(uri: &Uri) -> String {
+    uri.path().chars().take(200).collect()
 }
 
 /// Methods outside the API share a label: clients may send any.
@@ -149,14 +179,15 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
 
 /// Where tokens are to be had. With `server.public_url` it is that; else the host that the client itself named, if it is
 /// one: what it says then only ever reaches the same client.
-fn realm(public_url: Option<&str>, peer: &Peer, uri: &Uri, headers: &HeaderMap) -> String {
+fn realm(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderMap) -> String {
     if let Some(url) = public_url {
         return format!("{url}/token");
     }
-    let scheme = if peer.is_tls { "https" } else { "http" };
-    let named = uri
-        .authority()
-        .map(http::uri::Authority::as_str)
+    let scheme = if client.is_https { "https" } else { "http" };
+    let named = client
+        .host
+        .as_deref()
+        .or_else(|| uri.authority().map(http::uri::Authority::as_str))
         .or_else(|| headers.get(header::HOST).and_then(|host| host.to_str().ok()));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte);
     let host =

@@ -24,6 +24,9 @@ pub enum StartError {
         /// Why not.
         source: std::io::Error,
     },
+    /// A request of this process's own could not be made.
+    #[error("cannot ask the API of this data directory: {0}")]
+    Request(String),
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::event::{Actor, EventKind};
 use super::repository::{self, RepositoryId};
+use super::tag::By;
 use super::tx::{FromColumn, ToValue, Tx, Value};
 use super::{Deleted, Error, Meta};
 use crate::clock::Timestamp;
@@ -118,21 +120,23 @@ fn insert(tx: &mut Tx<'_>, blob: &StoredBlob, now: Timestamp) -> Result<i64, Err
 
 fn link(
     tx: &mut Tx<'_>,
-    name: &RepositoryName,
     id: i64,
+    digest: &Digest,
     size: u64,
-    actor: &str,
-    now: Timestamp,
+    mounted_from: Option<&RepositoryName>,
+    by: By<'_>,
 ) -> Result<(), Error> {
-    let repository = repository::ensure(tx, name, now)?;
+    let repository = repository::ensure(tx, by.repository, by.now)?;
     let linked = tx.execute(
         "INSERT INTO repository_blob (repository_id, blob_id, linked_at, linked_by)
          VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
-        (repository, id, now, actor),
+        (repository, id, by.now, &*by.actor.name),
     )?;
     if linked == 1 {
         repository::count(tx, repository, 0, 0, signed(size))?;
+        let detail = serde_json::json!({ "size": size, "mounted_from": mounted_from });
+        by.note(tx, EventKind::BlobPush, digest.as_str(), detail)?;
     }
     Ok(())
 }
@@ -205,9 +209,9 @@ impl Meta {
         blob: StoredBlob,
         broken: Option<Location>,
         upload: Option<UploadId>,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Option<Location>, Error> {
-        let (name, actor, now) = (name.clone(), actor.to_owned(), self.clock.now());
+        let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 let existing = find(tx, &blob.digest)?;
@@ -227,7 +231,8 @@ impl Meta {
                     Some(row) if row.location == blob.location => (row.id, None),
                     Some(row) => (row.id, Some(blob.location)),
                 };
-                link(tx, &name, id, blob.size, &actor, now)?;
+                let by = By { actor: &actor, repository: &name, now };
+                link(tx, id, &blob.digest, blob.size, None, by)?;
                 if let Some(upload) = upload
                     && unneeded.as_ref() != Some(&own)
                 {
@@ -259,10 +264,10 @@ impl Meta {
         source: &RepositoryName,
         target: &RepositoryName,
         digest: &Digest,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<bool, Error> {
         let (source, target, digest) = (source.clone(), target.clone(), digest.clone());
-        let (actor, now) = (actor.to_owned(), self.clock.now());
+        let (actor, now) = (actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 let Some(owner) = repository::find(tx, &source)? else { return Ok(false) };
@@ -270,7 +275,8 @@ impl Meta {
                     return Ok(false);
                 }
                 let Some(row) = find(tx, &digest)? else { return Ok(false) };
-                link(tx, &target, row.id, row.size, &actor, now)?;
+                let by = By { actor: &actor, repository: &target, now };
+                link(tx, row.id, &digest, row.size, Some(&source), by)?;
                 Ok(true)
             })
             .await
@@ -283,8 +289,10 @@ impl Meta {
         name: &RepositoryName,
         digest: &Digest,
         force: bool,
+        actor: &Actor,
     ) -> Result<Deleted, Error> {
-        let (name, digest, now) = (name.clone(), digest.clone(), self.clock.now());
+        let (name, digest, actor, now) =
+            (name.clone(), digest.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 let Some(repository) = repository::find(tx, &name)? else {
@@ -303,6 +311,9 @@ impl Meta {
                 )?;
                 repository::ensure(tx, &name, now)?;
                 repository::count(tx, repository, 0, 0, -signed(row.size))?;
+                let by = By { actor: &actor, repository: &name, now };
+                let detail = serde_json::json!({ "size": row.size, "force": force });
+                by.note(tx, EventKind::BlobDelete, digest.as_str(), detail)?;
                 Ok(Deleted::Done)
             })
             .await

@@ -8,13 +8,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 const STRIPES: usize = 1024;
 
-/// A counter for each name, or rather for each of 1,024 groups of names: two that share one only lose cached answers.
+/// A counter for each name, or rather for each of 1,024 groups of names: two that share one only lose cached answers. What
+/// is read as a whole has a counter of its own.
 #[derive(Debug)]
 pub(super) struct Epochs(Box<[AtomicU64]>);
 
+const COUNTERS: usize = STRIPES + 2;
+
 impl Epochs {
+    /// The rules of access, which are kept in memory as a whole.
+    pub(super) const RULES: usize = STRIPES;
+    /// Tokens and the accounts that have them.
+    pub(super) const TOKENS: usize = STRIPES + 1;
+
     pub(super) fn new() -> Self {
-        Self((0..STRIPES).map(|_| AtomicU64::new(0)).collect())
+        Self((0..COUNTERS).map(|_| AtomicU64::new(0)).collect())
+    }
+
+    pub(super) fn at(&self, counter: usize) -> u64 {
+        self.0[counter].load(Ordering::Acquire)
     }
 
     pub(super) fn stripe(name: &str) -> usize {
@@ -24,7 +36,7 @@ impl Epochs {
     }
 
     pub(super) fn of(&self, name: &str) -> u64 {
-        self.0[Self::stripe(name)].load(Ordering::Acquire)
+        self.at(Self::stripe(name))
     }
 
     pub(super) fn raise(&self, stripe: usize) {
@@ -32,7 +44,7 @@ impl Epochs {
     }
 
     pub(super) fn raise_all(&self) {
-        (0..STRIPES).for_each(|stripe| self.raise(stripe));
+        (0..COUNTERS).for_each(|counter| self.raise(counter));
     }
 }
 

@@ -17,7 +17,8 @@ use tokio::sync::{Semaphore, oneshot};
 
 use super::cache::Epochs;
 use super::tx::Tx;
-use super::{Error, migrate};
+use super::{Error, keys, migrate};
+use crate::secret::Keyring;
 
 /// A transaction is never larger than this many queued changes, so that the first one does not wait for ever.
 const LARGEST_GROUP: usize = 512;
@@ -93,6 +94,7 @@ pub(super) struct Db {
     readers: Arc<Readers>,
     pub(super) epochs: Arc<Epochs>,
     pub(super) stats: Arc<Stats>,
+    keys: Arc<Keyring>,
 }
 
 /// Figures of the writer, since the start.
@@ -114,14 +116,15 @@ struct Readers {
 }
 
 impl Db {
-    /// Opens or makes the database at `path` and starts its writer.
-    pub(super) fn open(path: &Path, now: i64) -> Result<Self, Error> {
+    /// Opens or makes the database at `path`, with the keys that its secrets are sealed with, and starts its writer.
+    pub(super) fn open(path: &Path, key_file: &Path, now: i64) -> Result<Self, Error> {
         keep_undo_in_memory();
         let mut connection = Connection::open(path)?;
         prepare(&connection)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         migrate::migrate(&mut connection, path, now)?;
+        let keys = Arc::new(keys::load(&connection, key_file)?);
         let (queue, changes) = channel();
         let epochs = Arc::new(Epochs::new());
         let stats = Arc::new(Stats::default());
@@ -129,6 +132,7 @@ impl Db {
             connection,
             epochs: Arc::clone(&epochs),
             stats: Arc::clone(&stats),
+            keys: Arc::clone(&keys),
             foreign: 0,
         };
         std::thread::Builder::new()
@@ -142,7 +146,12 @@ impl Db {
                 std::thread::available_parallelism().map_or(4, |cores| cores.get().max(4)),
             )),
         };
-        Ok(Self { queue, readers: Arc::new(readers), epochs, stats })
+        Ok(Self { queue, readers: Arc::new(readers), epochs, stats, keys })
+    }
+
+    /// What its secrets are sealed with.
+    pub(super) fn keys(&self) -> &Keyring {
+        &self.keys
     }
 
     /// Runs `change` in a transaction and waits until it is durable. Dropping the future abandons the answer, not the
@@ -192,7 +201,7 @@ impl Db {
         &self,
         read: impl FnOnce(&mut Tx<'_>) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let readers = Arc::clone(&self.readers);
+        let (readers, keys) = (Arc::clone(&self.readers), Arc::clone(&self.keys));
         let permit = Arc::clone(&self.readers.permits);
         let permit = permit.acquire_owned().await.map_err(|_| Error::Closed)?;
         let run = move || {
@@ -200,7 +209,7 @@ impl Db {
             let _permit = permit;
             let connection = readers.take()?;
             connection.execute_batch("BEGIN")?;
-            let result = read(&mut Tx::new(&connection));
+            let result = read(&mut Tx::new(&connection, &keys));
             connection.execute_batch("COMMIT")?;
             readers.give_back(connection);
             result
@@ -294,6 +303,7 @@ struct Writer {
     connection: Connection,
     epochs: Arc<Epochs>,
     stats: Arc<Stats>,
+    keys: Arc<Keyring>,
     /// SQLite's `data_version`: it moves when another process commits.
     foreign: i64,
 }
@@ -411,7 +421,7 @@ impl Writer {
             let is_full = matches!(error, Error::Full);
             return Err(Failed { settle: Box::new(move |_| change.refuse(error)), is_full });
         }
-        let mut tx = Tx::new(&self.connection);
+        let mut tx = Tx::new(&self.connection, &self.keys);
         // A change that panics is rolled back and refused; the writer lives on.
         let run = AssertUnwindSafe(|| change.run(&mut tx));
         let result = catch_unwind(run).unwrap_or_else(|_| {

@@ -46,6 +46,12 @@ pub enum Error {
         /// The number of the migration.
         version: i64,
     },
+    /// The file with the keys of the database's secrets cannot be used.
+    #[error(transparent)]
+    KeyFile(#[from] crate::secret::KeyFileError),
+    /// A secret in the database cannot be opened.
+    #[error(transparent)]
+    Seal(#[from] crate::secret::SealError),
     /// The directory of the database cannot be used.
     #[error("cannot use {}: {source}", path.display())]
     Directory {

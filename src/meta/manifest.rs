@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::blob::{self, signed};
+use super::event::{Actor, EventKind};
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By};
 use super::tx::Tx;
@@ -301,10 +302,16 @@ fn own(
         "INSERT INTO repository_manifest (repository_id, manifest_id, media_type, subject, pushed_at, pushed_by)
          VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT DO NOTHING",
-        (repository, id, put.manifest.media_type(), subject, by.now, by.actor),
+        (repository, id, put.manifest.media_type(), subject, by.now, &*by.actor.name),
     )?;
     if owned == 1 {
-        return repository::count(tx, repository, 0, 1, signed(put.manifest.bytes().len() as u64));
+        let size = put.manifest.bytes().len() as u64;
+        repository::count(tx, repository, 0, 1, signed(size))?;
+        let detail = serde_json::json!({
+            "media_type": put.manifest.media_type(), "size": size, "subject": subject,
+            "artifact_type": put.manifest.artifact_type(),
+        });
+        return by.note(tx, EventKind::ManifestPush, put.digest.as_str(), detail);
     }
     tx.execute(
         "UPDATE repository_manifest
@@ -380,6 +387,8 @@ fn delete(
     )?;
     repository::ensure(tx, name, by.now)?;
     repository::count(tx, repository, 0, -1, -signed(body_bytes))?;
+    let detail = serde_json::json!({ "size": body_bytes, "force": force });
+    by.note(tx, EventKind::ManifestDelete, digest.as_str(), detail)?;
     Ok(Deleted::Done)
 }
 
@@ -471,10 +480,12 @@ impl Meta {
         &self,
         name: &RepositoryName,
         wanted: PutManifest,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Result<Stored, Refusal>, Error> {
-        let (name, actor, now) = (name.clone(), actor.to_owned(), self.clock.now());
-        self.db.write(move |tx| put(tx, &name, &wanted, By { actor: &actor, now })).await
+        let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
+        self.db
+            .write(move |tx| put(tx, &name, &wanted, By { actor: &actor, repository: &name, now }))
+            .await
     }
 
     /// Removes a manifest and all its tags from a repository. Refused while an index of the repository lists it, unless
@@ -484,11 +495,16 @@ impl Meta {
         name: &RepositoryName,
         digest: &Digest,
         force: bool,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<Deleted, Error> {
         let (name, digest, actor, now) =
-            (name.clone(), digest.clone(), actor.to_owned(), self.clock.now());
-        self.db.write(move |tx| delete(tx, &name, &digest, force, By { actor: &actor, now })).await
+            (name.clone(), digest.clone(), actor.clone(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let by = By { actor: &actor, repository: &name, now };
+                delete(tx, &name, &digest, force, by)
+            })
+            .await
     }
 
     /// Up to `limit` referrers of `subject`, of about `bytes` together, in the order in which their bytes were first

@@ -4,40 +4,62 @@
 //! file per family of tables, in the SQL that SQLite and PostgreSQL share. What is wrong with a client's wish (a blob
 //! that is not there, a tag that moved) is a value of the answer; [`Error`] is a failure of the database.
 
+mod account;
+mod binding;
 mod blob;
 mod cache;
 mod db;
 mod error;
+mod event;
+mod group;
 mod key;
+mod keys;
 mod manifest;
 mod migrate;
 mod refresh;
 mod repository;
+mod role;
+mod session;
+mod subject;
 mod tag;
+mod token;
 mod tx;
 mod upload;
-mod user;
 
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use account::{
+    Account, AccountChange, AccountChanged, AccountKind, ExternalAccount, NewAccount,
+    RoleEverywhere,
+};
+pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
 pub use error::Error;
+pub use event::{
+    Actor, Event, EventFault, EventFaultKind, EventFilter, EventHead, EventKind, EventsVerified,
+    NewEvent, Place,
+};
+pub use group::{Group, Member, MemberChanged};
 pub use key::SigningKey;
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
+pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
+pub use session::{NewSession, Session};
+pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{TagDetails, TagEvent};
+pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
 pub use upload::UploadRow;
-pub use user::{Role, User};
 
 use cache::Cache;
 use db::Db;
 
 use crate::clock::Clock;
+use crate::config;
 
 /// Largest total of cached manifests, in bytes.
 const MANIFEST_CACHE: u64 = 16 << 20;
@@ -51,19 +73,24 @@ pub struct Meta {
     clock: Clock,
     manifests: Arc<Cache<Arc<StoredManifest>>>,
     blobs: Arc<Cache<Arc<StoredBlob>>>,
-    users: Arc<Cache<Arc<User>>>,
+    accounts: Arc<Cache<Arc<Account>>>,
+    tokens: Arc<Cache<Arc<Token>>>,
+    token_secrets: Arc<Cache<Arc<TokenSecret>>>,
 }
 
 impl Meta {
-    /// Opens `berth.db` in `directory`, makes it when it is missing, and brings its schema up to date.
+    /// Opens `berth.db` in the data directory, makes it when it is missing, and brings its schema up to date.
     ///
     /// # Errors
-    /// If the directory cannot be used, or the database is a later version's. This blocks: call it before serving.
-    pub fn open(directory: &Path, clock: Clock) -> Result<Self, Error> {
+    /// If the directory or the key file cannot be used, or the database is a later version's. This blocks: call it before
+    /// serving.
+    pub fn open(storage: &config::Storage, clock: Clock) -> Result<Self, Error> {
+        let directory = &storage.data;
         let path = directory.join("berth.db");
+        let key_file = storage.key_file.clone().unwrap_or_else(|| directory.join("berth.key"));
         keep_private(directory, &path)
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
-        let db = Db::open(&path, clock.now().as_millis())?;
+        let db = Db::open(&path, &key_file, clock.now().as_millis())?;
         Ok(Self {
             db,
             clock,
@@ -71,7 +98,11 @@ impl Meta {
                 manifest.body.len() as u64 + 256
             })),
             blobs: Arc::new(Cache::new(ROW_CACHE, |_| 256)),
-            users: Arc::new(Cache::new(ROW_CACHE, |_| 256)),
+            accounts: Arc::new(Cache::new(ROW_CACHE, |account| {
+                512 + account.groups.iter().map(|group| group.len() as u64 + 16).sum::<u64>()
+            })),
+            tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
+            token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
         })
     }
 
@@ -86,6 +117,11 @@ impl Meta {
         &self.db.stats
     }
 
+    /// Waits until what was written without waiting is there.
+    pub async fn settle(&self) -> Result<(), Error> {
+        self.db.write(|_| Ok(())).await
+    }
+
     /// Whether the database answers, to readers and to the writer; nothing is written.
     pub async fn ping(&self) -> Result<(), Error> {
         self.db.write(|_| Ok(())).await?;
@@ -94,6 +130,11 @@ impl Meta {
             .await
             .map(drop)
     }
+}
+
+/// Bytes that a token takes in memory, about.
+fn weight(token: &Token) -> u64 {
+    512 + 128 * (token.limits.0.len() + token.addresses.len()) as u64
 }
 
 /// The database holds password hashes and the key that signs tokens: nobody else on the machine may read it. SQLite gives

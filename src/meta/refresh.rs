@@ -11,6 +11,8 @@ pub struct RefreshToken {
     pub hash: Digest,
     /// Whose it is.
     pub user_id: i64,
+    /// The token that it was issued for, and ends with.
+    pub token_id: Option<i64>,
     /// The `client_id` that asked for it.
     pub client: String,
     /// When it ends.
@@ -25,9 +27,16 @@ impl Meta {
             .write(move |tx| {
                 tx.execute("DELETE FROM refresh_token WHERE expires_at < $1", (now,))?;
                 tx.execute(
-                    "INSERT INTO refresh_token (hash, user_id, client, created_at, expires_at)
-                     VALUES ($1, $2, $3, $4, $5)",
-                    (&token.hash, token.user_id, &token.client, now, token.expires_at),
+                    "INSERT INTO refresh_token (hash, user_id, token_id, client, created_at, expires_at)
+                     VALUES ($1, $2, $3, $4, $5, $6)",
+                    (
+                        &token.hash,
+                        token.user_id,
+                        token.token_id,
+                        &token.client,
+                        now,
+                        token.expires_at,
+                    ),
                 )
                 .map(drop)
             })
@@ -40,7 +49,7 @@ impl Meta {
         self.db
             .read(move |tx| {
                 tx.find(
-                    "SELECT hash, user_id, client, expires_at
+                    "SELECT hash, user_id, token_id, client, expires_at
                        FROM refresh_token
                       WHERE hash = $1
                         AND expires_at >= $2",
@@ -49,6 +58,7 @@ impl Meta {
                         Ok(RefreshToken {
                             hash: row.get("hash")?,
                             user_id: row.get("user_id")?,
+                            token_id: row.get("token_id")?,
                             client: row.get("client")?,
                             expires_at: row.get("expires_at")?,
                         })

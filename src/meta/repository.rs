@@ -1,5 +1,6 @@
 //! Repositories. One exists from the first thing that is stored in it until it is deleted as a whole.
 
+use super::event::{self, Actor, EventKind, NewEvent};
 use super::tx::{FromColumn, Row, ToValue, Tx, Value};
 use super::{Error, Meta};
 use crate::clock::Timestamp;
@@ -113,18 +114,24 @@ fn summary(row: &Row<'_>) -> Result<Summary, Error> {
 }
 
 impl Meta {
-    /// Up to `limit` repositories in the order of their names, those after `after`.
-    pub async fn list_repositories(&self, after: &str, limit: u64) -> Result<Vec<Summary>, Error> {
-        let after = after.to_owned();
+    /// Up to `limit` repositories in the order of their names, from the name `from` up to, and without, `until`.
+    pub async fn list_repositories(
+        &self,
+        from: &str,
+        until: &str,
+        limit: u64,
+    ) -> Result<Vec<Summary>, Error> {
+        let (from, until) = (from.to_owned(), until.to_owned());
         self.db
             .read(move |tx| {
                 tx.query(
                     "SELECT name, tags, manifests, size_bytes, created_at, updated_at
                        FROM repository
-                      WHERE name > $1
+                      WHERE name >= $1
+                        AND name < $2
                       ORDER BY name
-                      LIMIT $2",
-                    (&after, limit),
+                      LIMIT $3",
+                    (&from, &until, limit),
                     summary,
                 )
             })
@@ -148,12 +155,21 @@ impl Meta {
     }
 
     /// Deletes a repository with its tags, their history and its manifests; says whether there was one.
-    pub async fn delete_repository(&self, name: &RepositoryName) -> Result<bool, Error> {
-        let name = name.clone();
+    pub async fn delete_repository(
+        &self,
+        name: &RepositoryName,
+        actor: &Actor,
+    ) -> Result<bool, Error> {
+        let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 let Some(id) = find(tx, &name)? else { return Ok(false) };
                 delete(tx, id)?;
+                let event = NewEvent {
+                    target: None,
+                    ..NewEvent::of(EventKind::RepositoryDelete, &name, "")
+                };
+                event::append(tx, event, &actor, now)?;
                 tx.touch(name.as_str());
                 Ok(true)
             })

@@ -1,5 +1,6 @@
 //! Tags and every step of their history.
 
+use super::event::{self, Actor, EventKind, NewEvent};
 use super::repository::{self, RepositoryId};
 use super::tx::{Row, Tx};
 use super::{Error, Meta};
@@ -57,11 +58,26 @@ pub(super) fn find_target(
     )
 }
 
-/// Who changes a tag, and when.
+/// Who changes something in a repository, and when.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct By<'a> {
-    pub(super) actor: &'a str,
+    pub(super) actor: &'a Actor,
+    pub(super) repository: &'a RepositoryName,
     pub(super) now: Timestamp,
+}
+
+impl By<'_> {
+    /// Writes the change down.
+    pub(super) fn note(
+        self,
+        tx: &mut Tx<'_>,
+        kind: EventKind,
+        target: &str,
+        detail: serde_json::Value,
+    ) -> Result<(), Error> {
+        let event = NewEvent::of(kind, self.repository, target).with(detail);
+        event::append(tx, event, self.actor, self.now).map(drop)
+    }
 }
 
 /// Points a tag at a manifest. To point it where it points already changes nothing and is no event.
@@ -84,12 +100,14 @@ pub(super) fn point(
             SET manifest_id = excluded.manifest_id,
                 updated_at = excluded.updated_at,
                 updated_by = excluded.updated_by",
-        (repository, name, manifest, by.now, by.actor),
+        (repository, name, manifest, by.now, &*by.actor.name),
     )?;
     if previous.is_none() {
         repository::count(tx, repository, 1, 0, 0)?;
     }
-    record(tx, repository, name, "push", digest, previous.as_ref(), by)
+    record(tx, repository, name, "push", digest, previous.as_ref(), by)?;
+    let detail = serde_json::json!({ "digest": digest, "previous": previous });
+    by.note(tx, EventKind::TagPush, name.as_str(), detail)
 }
 
 /// Removes a tag; says what it pointed at.
@@ -103,6 +121,8 @@ pub(super) fn remove(
     tx.execute("DELETE FROM tag WHERE repository_id = $1 AND name = $2", (repository, name))?;
     repository::count(tx, repository, -1, 0, 0)?;
     record(tx, repository, name, "delete", &digest, Some(&digest), by)?;
+    let detail = serde_json::json!({ "digest": digest });
+    by.note(tx, EventKind::TagDelete, name.as_str(), detail)?;
     Ok(Some(digest))
 }
 
@@ -118,7 +138,7 @@ fn record(
     tx.execute(
         "INSERT INTO tag_event (repository_id, name, action, digest, previous, actor, at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        (repository, name, action, digest, previous, by.actor, by.now),
+        (repository, name, action, digest, previous, &*by.actor.name, by.now),
     )
     .map(drop)
 }
@@ -271,14 +291,14 @@ impl Meta {
         &self,
         name: &RepositoryName,
         tag: &Tag,
-        actor: &str,
+        actor: &Actor,
     ) -> Result<bool, Error> {
-        let (name, tag, actor, now) =
-            (name.clone(), tag.clone(), actor.to_owned(), self.clock.now());
+        let (name, tag, actor, now) = (name.clone(), tag.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 let Some(repository) = repository::find(tx, &name)? else { return Ok(false) };
-                let removed = remove(tx, repository, &tag, By { actor: &actor, now })?;
+                let by = By { actor: &actor, repository: &name, now };
+                let removed = remove(tx, repository, &tag, by)?;
                 if removed.is_some() {
                     repository::ensure(tx, &name, now)?;
                 }

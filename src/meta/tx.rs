@@ -6,18 +6,25 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use super::Error;
 use super::cache::Epochs;
 use crate::clock::Timestamp;
-use crate::oci::{Digest, MediaType, RepositoryName, Tag, UploadId};
+use crate::oci::{Digest, MediaType, RepositoryName, RepositoryPattern, Tag, UploadId};
+use crate::secret::Keyring;
 
 /// A transaction: everything done through it is committed together or not at all.
 #[derive(Debug)]
 pub(super) struct Tx<'c> {
     connection: &'c rusqlite::Connection,
+    keys: &'c Keyring,
     touched: Vec<usize>,
 }
 
 impl<'c> Tx<'c> {
-    pub(super) fn new(connection: &'c rusqlite::Connection) -> Self {
-        Self { connection, touched: Vec::new() }
+    pub(super) fn new(connection: &'c rusqlite::Connection, keys: &'c Keyring) -> Self {
+        Self { connection, keys, touched: Vec::new() }
+    }
+
+    /// What secrets are sealed with, and events are linked with.
+    pub(super) fn keys(&self) -> &'c Keyring {
+        self.keys
     }
 
     /// Runs a statement that changes rows; says how many.
@@ -83,6 +90,16 @@ impl<'c> Tx<'c> {
     /// Says that cached answers about `name` are out of date once this transaction is committed.
     pub(super) fn touch(&mut self, name: &str) {
         self.touched.push(Epochs::stripe(name));
+    }
+
+    /// Says that the rules of access have changed.
+    pub(super) fn touch_rules(&mut self) {
+        self.touched.push(Epochs::RULES);
+    }
+
+    /// Says that a token or the account of one has changed.
+    pub(super) fn touch_tokens(&mut self) {
+        self.touched.push(Epochs::TOKENS);
     }
 
     pub(super) fn into_touched(self) -> Vec<usize> {
@@ -162,7 +179,7 @@ macro_rules! tuples {
         }
     )* };
 }
-tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H) }
+tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H) (A, B, C, D, E, F, G, H, I) (A, B, C, D, E, F, G, H, I, J) (A, B, C, D, E, F, G, H, I, J, K) }
 
 impl Params for () {
     fn with<R>(&self, run: impl FnOnce(&[Value<'_>]) -> R) -> R {
@@ -192,6 +209,12 @@ impl ToValue for usize {
 impl ToValue for Timestamp {
     fn to_value(&self) -> Value<'_> {
         Value::Integer(self.as_millis())
+    }
+}
+
+impl ToValue for bool {
+    fn to_value(&self) -> Value<'_> {
+        Value::Integer((*self).into())
     }
 }
 
@@ -237,6 +260,12 @@ impl FromColumn for u64 {
     }
 }
 
+impl FromColumn for bool {
+    fn from_column(value: ValueRef<'_>) -> Result<Self, String> {
+        i64::from_column(value).map(|number| number != 0)
+    }
+}
+
 impl FromColumn for Timestamp {
     fn from_column(value: ValueRef<'_>) -> Result<Self, String> {
         i64::from_column(value).map(Self::from_millis)
@@ -278,4 +307,4 @@ macro_rules! as_text {
         }
     )* };
 }
-as_text! { RepositoryName, Tag, Digest, MediaType, UploadId }
+as_text! { RepositoryName, RepositoryPattern, Tag, Digest, MediaType, UploadId }

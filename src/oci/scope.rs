@@ -5,45 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Something that may be done to a repository or to the catalog.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Action {
-    /// Read manifests, blobs, tags and referrers.
-    Pull,
-    /// Write blobs, manifests and tags.
-    Push,
-    /// Remove tags, manifests and blobs.
-    Delete,
-    /// Everything; what `registry:catalog:*` asks for.
-    #[serde(rename = "*")]
-    All,
-}
-
-impl Action {
-    /// As it stands in a scope.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pull => "pull",
-            Self::Push => "push",
-            Self::Delete => "delete",
-            Self::All => "*",
-        }
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        [Self::Pull, Self::Push, Self::Delete, Self::All]
-            .into_iter()
-            .find(|action| action.as_str() == text)
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+use super::Action;
 
 /// One resource and what is asked for or granted on it; also an entry of a token's `access` claim.
 ///
@@ -71,14 +33,11 @@ impl Scope {
         }
     }
 
-    /// The scope that lists repositories.
+    /// A scope on the registry itself: `catalog` lists repositories, `account` changes one's own account, `admin`
+    /// administers.
     #[must_use]
-    pub fn catalog() -> Self {
-        Self {
-            kind: "registry".into(),
-            name: "catalog".into(),
-            actions: BTreeSet::from([Action::All]),
-        }
+    pub fn registry(name: &str) -> Self {
+        Self { kind: "registry".into(), name: name.into(), actions: BTreeSet::from([Action::All]) }
     }
 
     /// Reads one scope; `None` if it has not three parts.
@@ -124,7 +83,7 @@ mod tests {
         let scope = Scope::parse("repository(plugin):host:5000/team/app:push,fly,pull").unwrap();
         assert_eq!(scope, Scope::repository("host:5000/team/app", [Action::Pull, Action::Push]));
         assert_eq!(scope.to_string(), "repository:host:5000/team/app:pull,push");
-        assert_eq!(Scope::parse("registry:catalog:*"), Some(Scope::catalog()));
+        assert_eq!(Scope::parse("registry:catalog:*"), Some(Scope::registry("catalog")));
         for bad in ["", "repository", "repository:a", ":a:pull", "repository::pull"] {
             assert_eq!(Scope::parse(bad), None, "{bad}");
         }

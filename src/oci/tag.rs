@@ -27,6 +27,21 @@ impl Tag {
     }
 }
 
+impl Tag {
+    /// Whether it is one of the tags under which signatures and the like are kept for another manifest: cosign's
+    /// `sha256-HEX.sig`, `.att` and `.sbom`, and the fallback tag `sha256-HEX` of the referrers of a registry that lists
+    /// none (distribution-spec, Referrers Tag Schema).
+    #[must_use]
+    pub fn is_signature(&self) -> bool {
+        let Some((algorithm, rest)) = self.as_str().split_once('-') else { return false };
+        let (hex, kind) = rest.split_once('.').unwrap_or((rest, "sig"));
+        matches!(algorithm, "sha256" | "sha512")
+            && hex.len() == 64
+            && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+            && matches!(kind, "sig" | "att" | "sbom")
+    }
+}
+
 impl FromStr for Tag {
     type Err = InvalidTag;
 

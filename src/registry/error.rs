@@ -12,6 +12,11 @@ pub enum Error {
     /// The principal may not do it.
     #[error(transparent)]
     Refused(#[from] auth::Refusal),
+    /// The principal may sign here, and this is no signature.
+    #[error(
+        "only signatures may be pushed to {0}: manifests with a `subject`, under no tag or one such as `sha256-….sig`"
+    )]
+    OnlySignatures(RepositoryName),
     /// There is no such repository.
     #[error("there is no repository {0}")]
     NameUnknown(RepositoryName),

@@ -62,7 +62,7 @@ impl Registry {
         principal: &Principal,
         name: RepositoryName,
     ) -> Result<Push<'_>, Refusal> {
-        Ok(Push::new(self, principal.grant(Action::Push, name)?))
+        Ok(Push::new(self, principal.grant_push(name)?))
     }
 
     /// Removing from a repository.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
-use crate::meta::{Referrer, StoredManifest, Summary, TagDetails, TagEvent};
+use crate::meta::{EventKind, Referrer, StoredManifest, Summary, TagDetails, TagEvent};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
 /// A page of referrers.
@@ -40,11 +40,18 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// A page of a list that was asked for one item more than fit.
-    pub(super) fn cut(mut items: Vec<T>, limit: u64) -> Self {
+    #[must_use]
+    pub fn cut(mut items: Vec<T>, limit: u64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
         items.truncate(limit);
         Self { items, more }
+    }
+
+    /// Where the next page begins, if there is one: behind the last item of this one.
+    #[must_use]
+    pub fn next<K>(&self, key: impl Fn(&T) -> K) -> Option<K> {
+        self.items.last().filter(|_| self.more).map(key)
     }
 }
 
@@ -66,6 +73,17 @@ impl<'r> Pull<'r> {
             repository: self.repository().clone(),
             reference: reference.clone(),
         })
+    }
+
+    /// Writes down that a manifest was pulled.
+    pub fn note(&self, reference: &Reference, digest: &Digest) {
+        self.registry.meta.note_event(
+            EventKind::ManifestPull,
+            Some(self.repository().clone()),
+            Some(reference.to_string()),
+            Some(serde_json::json!({ "digest": digest })),
+            self.grant.actor().clone(),
+        );
     }
 
     /// A blob, opened: one that is missing or damaged is not announced (I2).

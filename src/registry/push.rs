@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::meta::{Precondition, PutManifest, Refusal};
-use crate::oci::{Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
+use crate::oci::{Action, Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 /// The right to write to a repository.
 #[derive(Debug)]
@@ -53,6 +53,16 @@ impl<'r> Push<'r> {
         self.grant.repository()
     }
 
+    /// Whoever may sign and not push stores nothing but what refers to something else.
+    fn check_right(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
+        let signs = tags.iter().all(Tag::is_signature)
+            && (manifest.subject().is_some() || !tags.is_empty());
+        if self.grant.action() == Action::Push || signs {
+            return Ok(());
+        }
+        Err(Error::OnlySignatures(self.repository().clone()))
+    }
+
     /// Stores a manifest and points tags at it. What it refers to must be in this repository: whether it exists elsewhere
     /// is not asked, or a manifest would be a way to read a stranger's blob (I4).
     pub async fn manifest(&self, new: NewManifest) -> Result<Pushed, Error> {
@@ -75,6 +85,7 @@ impl<'r> Push<'r> {
             }
         }
         let manifest = Manifest::parse(new.bytes, new.media_type.as_ref())?;
+        self.check_right(&manifest, &tags)?;
         self.registry.blobs.space().check_push(manifest.bytes().len() as u64).await?;
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         let put = PutManifest {

@@ -54,7 +54,12 @@ impl<'r> Remove<'r> {
     /// Takes a blob from this repository and no other. One that a manifest needs is kept, unless `force`.
     pub async fn blob(&self, digest: &Digest, force: bool) -> Result<(), Error> {
         self.registry.blobs.space().make_room().await;
-        match self.registry.meta.delete_blob(self.repository(), digest, force).await? {
+        match self
+            .registry
+            .meta
+            .delete_blob(self.repository(), digest, force, self.grant.actor())
+            .await?
+        {
             Deleted::Done => Ok(()),
             Deleted::NeededBy(parent) => Err(Error::InUse { digest: digest.clone(), parent }),
             Deleted::Unknown => Err(Error::BlobUnknown {
@@ -67,7 +72,7 @@ impl<'r> Remove<'r> {
     /// Removes the repository with everything in it.
     pub async fn repository_itself(&self) -> Result<(), Error> {
         self.registry.blobs.space().make_room().await;
-        if self.registry.meta.delete_repository(self.repository()).await? {
+        if self.registry.meta.delete_repository(self.repository(), self.grant.actor()).await? {
             return Ok(());
         }
         Err(Error::NameUnknown(self.repository().clone()))

@@ -93,7 +93,7 @@ impl Sessions {
         }
         let (id, now) = (UploadId::random(), self.clock.now());
         let session = Session::new(algorithm);
-        let (repository, owner) = (grant.repository().clone(), grant.actor().to_owned());
+        let (repository, owner) = (grant.repository().clone(), grant.principal().actor());
         let row = UploadRow {
             id: id.clone(),
             repository: repository.clone(),
@@ -136,7 +136,8 @@ impl Sessions {
         }
         match &mut *place {
             Stage::Open(open)
-                if open.repository == *grant.repository() && open.owner == grant.actor() =>
+                if open.repository == *grant.repository()
+                    && open.owner == grant.principal().actor() =>
             {
                 open.touched = self.clock.now();
                 Ok(Held(place))

@@ -1,4 +1,4 @@
-//! Work that nobody waits for: what uploads leave behind.
+//! Work that nobody waits for: what uploads leave behind, and what is noted of refusals and of the use of tokens.
 //!
 //! Scans, replication, webhooks and collection will be durable jobs of this room.
 
@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::Auth;
 use crate::blob::BlobStore;
 use crate::registry::{self, Registry};
 
@@ -16,11 +17,16 @@ const PURGE_EVERY: Duration = Duration::from_mins(1);
 /// How often multipart uploads are looked for that were left open: a crash leaves some, and a bucket that was away.
 const END_MULTIPARTS_EVERY: Duration = Duration::from_hours(24);
 
+/// How often what is noted in memory is written down.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
+
 /// What the worker works with.
 #[derive(Clone, Debug)]
 pub struct Worker {
     /// Bytes.
     pub blobs: BlobStore,
+    /// Refusals and uses of tokens.
+    pub auth: Auth,
     /// Sessions.
     pub registry: Registry,
     /// `uploads.expire_after`
@@ -39,6 +45,20 @@ pub enum Error {
 }
 
 impl Worker {
+    /// Writes down what was noted, until `stop` is cancelled; then for the last time.
+    pub async fn keep_notes(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(NOTE_EVERY);
+        let mut running = true;
+        while running {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => running = false,
+            }
+            self.auth.audit.flush();
+            self.auth.flush_token_uses();
+        }
+    }
+
     /// Works until `stop` is cancelled. `started` is when this process began: files older than that belong to no request.
     pub async fn run(self, started: SystemTime, stop: CancellationToken) {
         let swept = tokio::select! {

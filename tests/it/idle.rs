@@ -117,7 +117,7 @@ async fn a_push_may_take_longer_than_the_limit() {
 }
 
 async fn connections(berth: &TestApp) -> u64 {
-    let text = berth.user("monitor", berth::meta::Role::Reader).await.get("/metrics").await.ok();
+    let text = berth.reader("monitor").await.get("/metrics").await.ok();
     let text = text.text();
     let line = text.lines().find_map(|line| line.strip_prefix("berth_http_connections "));
     line.unwrap().parse().unwrap()

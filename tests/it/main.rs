@@ -8,6 +8,7 @@
 #![allow(dead_code, reason = "the words of `support` are there for every test, also the next one")]
 
 mod access;
+mod api;
 mod cli;
 mod cli_client;
 mod cloud;

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use crate::support::Role;
 use berth::blob::{Probe, Step};
-use berth::meta::Role;
 use futures::future::join_all;
 
 use crate::support::{Blob, Style, TestApp, eventually};

@@ -5,49 +5,82 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use super::PAGE;
+use super::input::Input;
+use super::{PAGE, moment};
 use crate::app::App;
-use crate::auth::Principal;
+use crate::auth::{Need, Principal};
 use crate::http::Error;
 use crate::http::extract::{InPath, Paging, Query};
 use crate::meta::Summary;
-use crate::oci::RepositoryName;
+use crate::oci::{RepositoryName, RepositoryPattern};
 
 /// A repository, as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Repository {
+    #[schema(value_type = String)]
     name: RepositoryName,
     tags: u64,
     manifests: u64,
+    /// What its own blobs and manifests take; blobs that it shares with others count in each.
     size_bytes: u64,
+    /// Whether anybody may pull, logged in or not.
+    is_public: bool,
     created_at: String,
     updated_at: String,
 }
 
 /// A page of repositories.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Repositories {
     repositories: Vec<Repository>,
     /// The `last` of the next page.
+    #[schema(value_type = Option<String>)]
     next: Option<RepositoryName>,
 }
 
-impl From<Summary> for Repository {
-    fn from(summary: Summary) -> Self {
+/// What of a repository is to be changed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RepositoryChange {
+    /// Whether anybody may pull: makes or removes the rule that lets everyone read this one repository.
+    is_public: bool,
+}
+
+/// What the one who asks may do to a repository.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Access {
+    /// `pull`, `push`, `delete`, `sign`, `manage`.
+    actions: Vec<String>,
+    is_public: bool,
+}
+
+impl Repository {
+    fn new(summary: Summary, principal: &Principal) -> Self {
         Self {
+            is_public: principal.is_public(&summary.name),
             name: summary.name,
             tags: summary.tags,
             manifests: summary.manifests,
             size_bytes: summary.size_bytes,
-            created_at: summary.created_at.to_string(),
-            updated_at: summary.updated_at.to_string(),
+            created_at: moment(summary.created_at),
+            updated_at: moment(summary.updated_at),
         }
     }
 }
 
-/// `GET /api/v1/repositories?n=&last=`
+/// List repositories
+///
+/// Those that the one who asks may pull from.
+#[utoipa::path(
+    get,
+    path = "/repositories",
+    tag = "repositories",
+    params(("n" = Option<u64>, Query), ("last" = Option<String>, Query)),
+    responses((status = 200, body = Repositories))
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -56,20 +89,88 @@ pub(super) async fn list(
     let catalog = app.registry.catalog(&principal)?;
     let paging = Paging::read(&query, PAGE)?;
     let page = catalog.list(&paging.after, paging.limit).await?;
-    let next = page.items.last().filter(|_| page.more).map(|repository| repository.name.clone());
-    Ok(Json(Repositories { repositories: page.items.into_iter().map(Into::into).collect(), next }))
+    let next = page.next(|repository| repository.name.clone());
+    let show = |summary| Repository::new(summary, &principal);
+    Ok(Json(Repositories { repositories: page.items.into_iter().map(show).collect(), next }))
 }
 
-/// `GET /api/v1/repositories/{name}`
+/// Show a repository
+#[utoipa::path(
+    get,
+    path = "/repositories/{name}",
+    tag = "repositories",
+    params(("name" = String, Path, example = "team%2Fapp")),
+    responses((status = 200, body = Repository))
+)]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
 ) -> Result<Json<Repository>, Error> {
-    Ok(Json(app.registry.pull_from(&principal, name)?.summary().await?.into()))
+    let summary = app.registry.pull_from(&principal, name)?.summary().await?;
+    Ok(Json(Repository::new(summary, &principal)))
 }
 
-/// `DELETE /api/v1/repositories/{name}`: with all its tags, their history and its manifests.
+/// Change who may pull from a repository
+///
+/// Needs `manage`; the repository need not exist yet.
+#[utoipa::path(
+    patch,
+    path = "/repositories/{name}",
+    tag = "repositories",
+    params(("name" = String, Path, example = "team%2Fapp")),
+    request_body = RepositoryChange,
+    responses((status = 200, body = Access))
+)]
+pub(super) async fn change(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    InPath(name): InPath<RepositoryName>,
+    Input(wanted): Input<RepositoryChange>,
+) -> Result<Json<Access>, Error> {
+    let manage = app.auth.manage(&principal, RepositoryPattern::exactly(&name))?;
+    manage.set_public(&name, wanted.is_public).await?;
+    let principal = app.auth.renewed(&principal).await?;
+    Ok(Json(Access::of(&principal, &name)))
+}
+
+/// What one may do to a repository
+///
+/// The same whether it exists or not.
+#[utoipa::path(
+    get,
+    path = "/repositories/{name}/access",
+    tag = "repositories",
+    params(("name" = String, Path, example = "team%2Fapp")),
+    responses((status = 200, body = Access))
+)]
+pub(super) async fn access(
+    principal: Principal,
+    InPath(name): InPath<RepositoryName>,
+) -> Result<Json<Access>, Error> {
+    principal.decide(&Need::Login)?;
+    Ok(Json(Access::of(&principal, &name)))
+}
+
+impl Access {
+    fn of(principal: &Principal, name: &RepositoryName) -> Self {
+        Self {
+            actions: principal.allowed_on(name).iter().map(|action| action.to_string()).collect(),
+            is_public: principal.is_public(name),
+        }
+    }
+}
+
+/// Delete a repository
+///
+/// With all its tags, their history and its manifests. Rules about its name stay.
+#[utoipa::path(
+    delete,
+    path = "/repositories/{name}",
+    tag = "repositories",
+    params(("name" = String, Path, example = "team%2Fapp")),
+    responses((status = 202))
+)]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     principal: Principal,

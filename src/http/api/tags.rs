@@ -6,8 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::PAGE;
+use super::{PAGE, moment};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::http::Error;
@@ -16,10 +17,13 @@ use crate::meta::{TagDetails, TagEvent};
 use crate::oci::{Digest, ErrorCode, MediaType, RepositoryName, Tag};
 
 /// A tag, as the API shows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct TagView {
+    #[schema(value_type = String)]
     name: Tag,
+    #[schema(value_type = String)]
     digest: Digest,
+    #[schema(value_type = String)]
     media_type: MediaType,
     size_bytes: u64,
     updated_at: String,
@@ -27,28 +31,31 @@ pub(super) struct TagView {
 }
 
 /// A page of tags.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Tags {
     tags: Vec<TagView>,
     /// The `last` of the next page.
+    #[schema(value_type = Option<String>)]
     next: Option<Tag>,
 }
 
 /// One step of a tag's history.
-#[derive(Debug, Serialize)]
-pub(super) struct EventView {
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TagStep {
     id: u64,
     action: String,
+    #[schema(value_type = String)]
     digest: Digest,
+    #[schema(value_type = Option<String>)]
     previous: Option<Digest>,
     actor: String,
     at: String,
 }
 
 /// A page of a tag's history, the latest step first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct History {
-    events: Vec<EventView>,
+    events: Vec<TagStep>,
     /// The `before` of the next page.
     next: Option<u64>,
 }
@@ -60,13 +67,13 @@ impl From<TagDetails> for TagView {
             digest: tag.digest,
             media_type: tag.media_type,
             size_bytes: tag.size_bytes,
-            updated_at: tag.updated_at.to_string(),
+            updated_at: moment(tag.updated_at),
             updated_by: tag.updated_by,
         }
     }
 }
 
-impl From<TagEvent> for EventView {
+impl From<TagEvent> for TagStep {
     fn from(event: TagEvent) -> Self {
         Self {
             id: event.id,
@@ -74,12 +81,23 @@ impl From<TagEvent> for EventView {
             digest: event.digest,
             previous: event.previous,
             actor: event.actor,
-            at: event.at.to_string(),
+            at: moment(event.at),
         }
     }
 }
 
-/// `GET /api/v1/repositories/{name}/tags?n=&last=`
+/// List tags
+#[utoipa::path(
+    get,
+    path = "/repositories/{name}/tags",
+    tag = "tags",
+    params(
+        ("name" = String, Path, example = "team%2Fapp"),
+        ("n" = Option<u64>, Query),
+        ("last" = Option<String>, Query)
+    ),
+    responses((status = 200, body = Tags))
+)]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -93,7 +111,14 @@ pub(super) async fn list(
     Ok(Json(Tags { tags: page.items.into_iter().map(Into::into).collect(), next }))
 }
 
-/// `GET /api/v1/repositories/{name}/tags/{tag}`
+/// Show a tag
+#[utoipa::path(
+    get,
+    path = "/repositories/{name}/tags/{tag}",
+    tag = "tags",
+    params(("name" = String, Path, example = "team%2Fapp"), ("tag" = String, Path)),
+    responses((status = 200, body = TagView))
+)]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -105,7 +130,16 @@ pub(super) async fn show(
     Ok(Json(pull.tag(&tag).await?.into()))
 }
 
-/// `DELETE /api/v1/repositories/{name}/tags/{tag}`: the manifest stays.
+/// Delete a tag
+///
+/// The manifest stays.
+#[utoipa::path(
+    delete,
+    path = "/repositories/{name}/tags/{tag}",
+    tag = "tags",
+    params(("name" = String, Path, example = "team%2Fapp"), ("tag" = String, Path)),
+    responses((status = 202))
+)]
 pub(super) async fn delete(
     State(app): State<Arc<App>>,
     principal: Principal,
@@ -118,7 +152,21 @@ pub(super) async fn delete(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// `GET /api/v1/repositories/{name}/tags/{tag}/history?n=&before=`: it outlives the tag.
+/// Show where a tag pointed before
+///
+/// The latest step first; the history outlives the tag.
+#[utoipa::path(
+    get,
+    path = "/repositories/{name}/tags/{tag}/history",
+    tag = "tags",
+    params(
+        ("name" = String, Path, example = "team%2Fapp"),
+        ("tag" = String, Path),
+        ("n" = Option<u64>, Query),
+        ("before" = Option<u64>, Query)
+    ),
+    responses((status = 200, body = History))
+)]
 pub(super) async fn history(
     State(app): State<Arc<App>>,
     principal: Principal,

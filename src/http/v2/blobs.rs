@@ -17,7 +17,7 @@ use crate::blob::Asker;
 use crate::http::Error;
 use crate::http::body::{Piece, blob_body};
 use crate::http::extract::{InPath, Query};
-use crate::http::request::Peer;
+use crate::http::request::{Info, Peer};
 use crate::oci::range::{self, Requested};
 use crate::oci::{ByteRange, Digest, ErrorCode, RepositoryName};
 use crate::registry::Blob;
@@ -120,7 +120,7 @@ async fn link(
     headers: &HeaderMap,
     extensions: &Extensions,
 ) -> Option<HeaderValue> {
-    let address = extensions.get::<Peer>()?.address.ip();
+    let address = extensions.get::<Info>()?.origin.address;
     let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let asker = Asker { address, client, size: blob.size };
     let link = match app.blobs.link(&blob.content, &asker).await {

@@ -35,11 +35,15 @@ pub(super) async fn get(
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
     reference: Result<InPath<Reference>, Error>,
+    method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
     let manifest = pull.manifest(&reference).await?;
+    if app.config.audit.pulls && method == Method::GET {
+        pull.note(&reference, &manifest.digest);
+    }
     let cache = match reference {
         Reference::Digest(_) => "max-age=31536000, immutable",
         Reference::Tag(_) => "no-cache",

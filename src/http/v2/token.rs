@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode, header};
 
 use crate::app::App;
-use crate::auth::{Credentials, Issued, Principal};
+use crate::auth::{Credentials, Issued, Origin, Principal};
 use crate::http::Error;
 use crate::http::body::RequestStream;
 use crate::http::extract::{Query, credentials, read_form};
@@ -31,7 +31,7 @@ pub(super) async fn get(
     let wanted: Vec<Scope> = query.all("scope").flat_map(Scope::parse_list).collect();
     let issued = app.auth.issue(&principal, &wanted).await?;
     let refresh = if query.get("offline_token") == Some("true") && !principal.is_anonymous() {
-        Some(app.auth.issue_refresh(&principal, query.get("client_id").unwrap_or("unknown")).await?)
+        app.auth.issue_refresh(&principal, query.get("client_id").unwrap_or("unknown")).await?
     } else {
         None
     };
@@ -41,6 +41,7 @@ pub(super) async fn get(
 /// `POST /token`: OAuth2 with `grant_type` `password` or `refresh_token`.
 pub(super) async fn post(
     State(app): State<Arc<App>>,
+    origin: Origin,
     extensions: Extensions,
     headers: HeaderMap,
     body: Body,
@@ -49,7 +50,6 @@ pub(super) async fn post(
         |message: &str| Error::client(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
     let peer =
         extensions.get::<Peer>().ok_or_else(|| Error::internal("a request without a peer"))?;
-    let from = peer.address.ip();
     let body = RequestStream::new(body, peer.idle_timeout).read_whole(1024, LARGEST_FORM).await;
     let body = body.map_err(|error| bad(&format!("the body broke off: {error}")))?;
     let form =
@@ -61,15 +61,15 @@ pub(super) async fn post(
             let password = Secret::new(
                 field("password").ok_or_else(|| bad("`password` is missing"))?.to_owned(),
             );
-            app.auth.authenticate(&Credentials::Basic { name, password }, from).await?
+            app.auth.authenticate(&Credentials::Basic { name, password }, &origin).await?
         }
         Some("refresh_token") => {
             let token = field("refresh_token").ok_or_else(|| bad("`refresh_token` is missing"))?;
-            app.auth.refresh(&Secret::new(token.to_owned()), from).await?
+            app.auth.refresh(&Secret::new(token.to_owned()), &origin).await?
         }
         // Some clients put the password into the header instead.
         None if headers.contains_key(header::AUTHORIZATION) => {
-            app.auth.authenticate(&credentials(&headers), from).await?
+            app.auth.authenticate(&credentials(&headers), &origin).await?
         }
         _ => return Err(bad("`grant_type` is `password` or `refresh_token`")),
     };
@@ -77,7 +77,7 @@ pub(super) async fn post(
         app.auth.issue(&principal, &Scope::parse_list(field("scope").unwrap_or_default())).await?;
     let refresh =
         if field("access_type") == Some("offline") && field("grant_type") == Some("password") {
-            Some(app.auth.issue_refresh(&principal, field("client_id").unwrap_or("unknown")).await?)
+            app.auth.issue_refresh(&principal, field("client_id").unwrap_or("unknown")).await?
         } else {
             // A client that refreshes may forget a token which the answer does not repeat.
             field("refresh_token").map(|token| Secret::new(token.to_owned()))

@@ -4,7 +4,7 @@ use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::{endpoints, things};
-use crate::support::{Answer, PASSWORD, TestApp};
+use crate::support::{Answer, PASSWORD, Role, TestApp};
 
 #[track_caller]
 fn challenge(answer: &Answer) -> &str {
@@ -133,8 +133,7 @@ async fn a_password_may_hold_any_character() {
             .enumerate()
     {
         let name = format!("a.b_c@d-{index}");
-        let role = berth::meta::Role::Reader;
-        assert!(berth.app.meta.add_user(&name, hash(password), role).await.unwrap());
+        berth.user_with(&name, hash(password), Some(Role::Reader)).await;
         let user = berth.anonymous().with_password(&name, password);
         user.get("/v2/").await.ok();
         user.get("/token").await.ok();

@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use berth::auth::hash_password;
-use berth::meta::Role;
+use berth::meta::AccountChanged;
 use berth::secret::Secret;
+use serde_json::json;
 
 use super::tokens::post_form;
-use crate::support::{Client, Image, PASSWORD, TestApp, berth, berth_reads, eventually};
+use crate::support::{
+    Client, Image, PASSWORD, Role, TestApp, berth, berth_reads, eventually, tester,
+};
 
 const NEW: &str = "another password";
 
@@ -53,10 +56,11 @@ fn hash(password: &str) -> Secret<String> {
 async fn a_removed_user_is_gone_at_once() {
     let berth = TestApp::start().await;
     let logins = Logins::of(&berth.writer("ann").await).await;
-    assert!(berth.app.meta.remove_user("ann").await.unwrap());
+    let removed = berth.app.meta.remove_account("ann", &tester()).await.unwrap();
+    assert_eq!(removed, AccountChanged::Done);
     assert_eq!(logins.codes().await, [401, 401, 401]);
     // Somebody else of the same name does not get what the first one left.
-    berth.app.meta.add_user("ann", hash(NEW), Role::Administrator).await.unwrap();
+    berth.user_with("ann", hash(NEW), Some(Role::Administrator)).await;
     assert_eq!(logins.codes().await, [401, 401, 401]);
 }
 
@@ -65,7 +69,7 @@ async fn a_new_password_ends_whatever_the_old_one_gave() {
     let berth = TestApp::start().await;
     let ann = berth.writer("ann").await;
     let logins = Logins::of(&ann).await;
-    assert!(berth.app.meta.set_password("ann", hash(NEW)).await.unwrap());
+    assert!(berth.app.meta.set_password("ann", hash(NEW), &tester()).await.unwrap());
     assert_eq!(logins.codes().await, [401, 401, 401]);
     Logins::of(&ann.with_password("ann", NEW)).await;
     assert_eq!(logins.codes().await, [401, 401, 401]);
@@ -74,14 +78,11 @@ async fn a_new_password_ends_whatever_the_old_one_gave() {
 #[tokio::test]
 async fn a_role_that_was_taken_away_is_gone_at_once() {
     let berth = TestApp::start().await;
-    let ann = berth.admin().await;
+    let admin = berth.admin().await;
+    let ann = berth.user("ann", Role::Maintainer).await;
     ann.push("team/app", "v1", &Image::of(["hello"])).await;
     let logins = Logins::of(&ann).await;
-    // For now a role is changed by making the user anew; the password stays the same, byte for byte.
-    let user = berth.app.meta.find_user("admin").await.unwrap().unwrap();
-    berth.app.meta.remove_user("admin").await.unwrap();
-    let hash = user.password_hash.clone();
-    berth.app.meta.add_user("admin", hash, Role::Reader).await.unwrap();
+    admin.patch_json("/api/v1/users/ann", json!({ "role": "reader" })).await.ok();
     for client in [&logins.basic, &logins.bearer] {
         client.get("/v2/team/app/manifests/v1").await.ok();
         client.delete("/v2/team/app/manifests/v1").await.fails(403, "DENIED");

@@ -1,9 +1,11 @@
 //! Nobody who may not pull learns whether something exists.
 
 use reqwest::Method;
+use serde_json::{Value, json};
 
+use super::rules::bind;
 use super::{endpoints, things};
-use crate::support::{Answer, Blob, Client, Image, TestApp};
+use crate::support::{Answer, Blob, Client, Dice, Image, TestApp};
 
 /// As long as `team/app`, so that even lengths agree.
 const MISSING: &str = "team/nil";
@@ -21,48 +23,142 @@ fn seen(answer: &Answer, repository: &str) -> String {
     format!("{}\n{}\n\n{body}", answer.code, headers.join("\n")).replace(repository, "NAME")
 }
 
-/// Clients that know the registry, but may not pull from these repositories.
-async fn strangers(berth: &TestApp) -> Vec<(&'static str, Client)> {
+/// Somebody who may not pull from these repositories, and what they are answered.
+struct Stranger {
+    who: &'static str,
+    client: Client,
+    code: u16,
+}
+
+async fn strangers(berth: &TestApp) -> Vec<Stranger> {
     let admin = berth.admin().await;
-    vec![
-        ("nobody", berth.anonymous()),
-        ("an anonymous token", berth.anonymous().log_in(&["repository:team/app:pull"]).await),
-        ("a token without scope", admin.log_in(&[]).await),
-        ("a token for elsewhere", admin.log_in(&["repository:other:*"]).await),
-        ("garbage", admin.with_token("garbage")),
-        ("an unknown user", admin.with_password("nobody", "a wrong password")),
+    let newcomer = berth.newcomer("newcomer").await;
+    bind(&admin, "user:newcomer", "administrator", "other/**").await;
+    bind(&admin, "everyone", "reader", "public/**").await;
+    admin.post_json("/api/v1/robots", json!({ "name": "ci" })).await.status(201);
+    let secret = async |wish: Value| {
+        let made = admin.post_json("/api/v1/tokens", wish).await.status(201).json();
+        made["secret"].as_str().unwrap().to_owned()
+    };
+    let limits = json!([{ "pattern": "other/**", "actions": ["pull", "push", "delete"] }]);
+    let limited = secret(json!({ "name": "limited", "owner": "admin", "limits": limits })).await;
+    let robot = secret(json!({ "name": "first", "owner": "ci" })).await;
+    let nobody = berth.anonymous();
+    let scope = "repository:team/app:pull,push,delete";
+    let limited = nobody.with_password("admin", &limited);
+    [
+        ("nobody", nobody.clone(), 401),
+        ("an anonymous token", nobody.log_in(&[scope]).await, 401),
+        ("a token without scope", admin.log_in(&[]).await, 401),
+        ("a token for elsewhere", admin.log_in(&["repository:other:*"]).await, 401),
+        ("garbage", admin.with_token("garbage"), 401),
+        ("an unknown user", admin.with_password("nobody", "a wrong password"), 401),
+        ("a user without rights", newcomer.clone(), 403),
+        ("their token", newcomer.log_in(&[scope]).await, 403),
+        ("a limited token", limited.clone(), 403),
+        ("a registry token for it", limited.log_in(&[scope]).await, 403),
+        ("a robot without rights", nobody.with_token(&robot), 403),
     ]
+    .map(|(who, client, code)| Stranger { who, client, code })
+    .into()
 }
 
 #[tokio::test]
 async fn what_exists_looks_like_what_does_not_to_those_who_may_not_pull() {
-    let berth = TestApp::start_with(|config| config.auth.failed_logins = 10_000).await;
+    let berth = TestApp::start_with(|config| {
+        config.auth.failed_logins = 10_000;
+        config.auth.failed_logins_per_name = 10_000;
+    })
+    .await;
     let things = things(&berth, "team/app", None).await;
-    for (who, stranger) in strangers(&berth).await {
+    for Stranger { who, client, code } in strangers(&berth).await {
         let both = endpoints("team/app", &things).into_iter().zip(endpoints(MISSING, &things));
         for (there, missing) in both {
             let what = format!("{who}: {} {}", there.method, there.path);
-            let (found, not) = (there.send(&stranger).await, missing.send(&stranger).await);
-            assert_eq!(found.code, 401, "{what}: {}", found.text());
+            let (found, not) = (there.send(&client).await, missing.send(&client).await);
             assert_eq!(seen(&found, "team/app"), seen(&not, MISSING), "{what}");
-            assert!(
-                found
-                    .header("www-authenticate")
-                    .contains(&format!("scope=\"{}\"", there.scope.as_deref().unwrap())),
-                "{what}: {:?}",
-                found.headers
-            );
+            if there.needs == "catalog" {
+                assert!(!found.text().contains("team/"), "{what}: {}", found.text());
+                continue;
+            }
+            assert_eq!(found.code, code, "{what}: {}", found.text());
+            if code == 401 {
+                let scope = format!("scope=\"{}\"", there.scope.as_deref().unwrap());
+                let challenge = found.header("www-authenticate");
+                assert!(challenge.contains(&scope), "{what}: {challenge}");
+            }
         }
         // Nor is an unknown digest or tag in a known repository told apart.
         for path in ["manifests/v1", "manifests/v9"] {
-            let answer = stranger.get(&format!("/v2/team/app/{path}")).await;
-            assert_eq!(answer.code, 401, "{who}: {path}");
+            let answer = client.get(&format!("/v2/team/app/{path}")).await;
+            assert_eq!(answer.code, code, "{who}: {path}");
         }
     }
     // To those who may, there is a difference.
     let rita = berth.reader("rita").await;
     rita.get("/v2/team/app/manifests/v1").await.ok();
     rita.get(&format!("/v2/{MISSING}/manifests/v1")).await.status(404);
+}
+
+/// Whatever the rules are: as long as they do not let somebody pull, nothing that they ask tells them whether there is
+/// anything. What they may do besides, such as push or delete, is judged alike for what is there and what is not.
+#[tokio::test]
+async fn no_rules_make_existence_visible_without_the_right_to_pull() {
+    let berth = TestApp::start().await;
+    let admin = berth.admin().await;
+    let things = things(&berth, "team/app", None).await;
+    let mut dice = Dice::new(20_261_125);
+    let pick = |dice: &mut Dice, from: &[&'static str]| from[dice.between(0, from.len())];
+    for round in 0..12 {
+        let name = format!("user{round}");
+        let user = berth.newcomer(&name).await;
+        let subject = format!("user:{name}");
+        for _ in 0..dice.between(0, 5) {
+            let pattern =
+                pick(&mut dice, &["**", "team/**", "team/*", "t*/*", "other/**", "*", "*/*"]);
+            let actions: Vec<_> = (0..dice.between(1, 3))
+                .map(|_| pick(&mut dice, &["push", "delete", "sign", "manage"]))
+                .collect();
+            let effect = pick(&mut dice, &["allow", "allow", "deny"]);
+            let wish = json!({ "subject": subject, "effect": effect, "actions": actions, "pattern": pattern });
+            admin.post_json("/api/v1/bindings", wish).await.status(201);
+        }
+        // And some that would let them pull, but for the denial.
+        if dice.between(0, 2) == 0 {
+            bind(&admin, &subject, "reader", pick(&mut dice, &["**", "team/**"])).await;
+            let wish = json!({ "subject": subject, "effect": "deny", "actions": ["pull"], "pattern": "team/**" });
+            admin.post_json("/api/v1/bindings", wish).await.status(201);
+        }
+        let scope = |name: &str| format!("repository:{name}:pull,push,delete,manage");
+        let token = user.log_in(&[&scope("team/app"), &scope(MISSING)]).await;
+        for client in [&user, &token] {
+            for (there, missing) in
+                endpoints("team/app", &things).into_iter().zip(endpoints(MISSING, &things))
+            {
+                if there.needs != "pull" {
+                    continue;
+                }
+                let what = format!("{name}: {} {}", there.method, there.path);
+                let (found, not) = (there.send(client).await, missing.send(client).await);
+                assert_eq!(found.code, 403, "{what}: {}", found.text());
+                assert_eq!(seen(&found, "team/app"), seen(&not, MISSING), "{what}");
+            }
+            for path in [
+                "/api/v1/repositories/NAME/access",
+                "/api/v1/bindings?pattern=NAME",
+                "/api/v1/access/why?subject=everyone&action=pull&repository=NAME",
+            ] {
+                let ask = async |name: &str| {
+                    seen(&client.get(&path.replace("NAME", &name.replace('/', "%2F"))).await, name)
+                };
+                assert_eq!(
+                    ask("team/app").await.replace("team%2Fapp", "NAME"),
+                    ask(MISSING).await.replace("team%2Fnil", "NAME"),
+                    "{name}: {path}"
+                );
+            }
+        }
+    }
 }
 
 #[tokio::test]

@@ -1,10 +1,17 @@
 //! Who is let in, and to what.
 
+mod audit;
+mod browser;
 mod challenge;
 mod changes;
 mod hiding;
 mod operations;
+mod proxies;
+mod public;
 mod roles;
+mod rules;
+mod secrets;
+mod table;
 mod throttle;
 mod token_checks;
 mod tokens;

@@ -94,6 +94,7 @@ async fn a_token_for_another_time_place_or_user_is_refused() {
     let nobody = berth.anonymous();
     let (key, good, _) = own(&berth).await;
     let now = berth.clock.now().as_seconds();
+    let login = &good["holder"]["account"]["login"];
     for (claim, value) in [
         ("exp", json!(now)),
         ("exp", json!(0)),
@@ -102,8 +103,14 @@ async fn a_token_for_another_time_place_or_user_is_refused() {
         ("nbf", json!(now + 3600)),
         ("aud", json!("registry.example.org")),
         ("iss", json!("somebody")),
-        ("sub", json!("nobody")),
-        ("login", json!("")),
+        ("sub", json!("")),
+        ("holder", Value::Null),
+        ("holder", json!({ "account": { "subject": "user:nobody", "login": login } })),
+        ("holder", json!({ "account": { "subject": "robot:admin", "login": login } })),
+        ("holder", json!({ "account": { "subject": "user:admin", "login": "" } })),
+        ("holder", json!({ "account": { "subject": "user:admin" } })),
+        ("holder", json!({ "account": { "subject": "user:admin", "login": login, "token": 7 } })),
+        ("holder", json!({ "workload": { "name": "build", "rules": ["unknown"] } })),
         ("access", json!("everything")),
         ("access", Value::Null),
     ] {
@@ -112,7 +119,7 @@ async fn a_token_for_another_time_place_or_user_is_refused() {
         let token = sign(&claims, &key, Some(&key.id));
         is_refused(&nobody, &token, &format!("{claim} {value}")).await;
     }
-    for claim in ["exp", "nbf", "aud", "iss", "sub", "login", "access"] {
+    for claim in ["exp", "nbf", "aud", "iss", "sub", "holder", "access"] {
         let mut claims = good.clone();
         claims.as_object_mut().unwrap().remove(claim);
         let token = sign(&claims, &key, Some(&key.id));

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation, decode, decode
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Client, Image, PASSWORD, TestApp, berth};
+use crate::support::{Answer, Client, Image, Role, TestApp, berth, tester};
 
 pub(super) async fn post_form(client: &Client, form: &str) -> Answer {
     let request = client.request(Method::POST, "/token");
@@ -147,16 +147,7 @@ async fn an_anonymous_token_is_nobodys() {
     assert!(answer.json().get("refresh_token").is_none());
     let token = answer.json()["token"].as_str().unwrap().to_owned();
     // Somebody with the name that is written down for nobody must not be taken for them.
-    berth
-        .app
-        .meta
-        .add_user(
-            "anonymous",
-            berth::auth::hash_password(&berth::secret::Secret::new(PASSWORD.into())),
-            berth::meta::Role::Administrator,
-        )
-        .await
-        .unwrap();
+    berth.user("anonymous", Role::Administrator).await;
     let nobody = berth.anonymous().with_token(&token);
     for path in ["/v2/", "/v2/_catalog", "/v2/a/tags/list", "/metrics"] {
         let answer = nobody.get(path).await.fails(401, "UNAUTHORIZED");
@@ -306,7 +297,7 @@ async fn a_new_key_signs_and_the_old_one_still_verifies() {
         keys["keys"].as_array().unwrap().len()
     };
     let old = ann.token(&["repository:a:pull"]).await;
-    let new_id = berth.app.auth.rotate_key().await.unwrap();
+    let new_id = berth.app.auth.rotate_key(&tester()).await.unwrap();
     let new = ann.token(&["repository:a:pull"]).await;
     assert_eq!(id(&new), new_id);
     assert_ne!(id(&old), new_id);

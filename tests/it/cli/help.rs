@@ -72,11 +72,8 @@ fn the_exit_code_tells_wrong_usage_from_failure() {
     say(&["serve", "--nope"]).exit(2).says(["--nope"]);
     say(&["serve", "--listen", "here"]).exit(2).says(["--listen", "here"]);
     say(&["user", "add"]).exit(2);
-    say(&["user", "add", "ann", "--role", "king"]).exit(2).says([
-        "administrator",
-        "writer",
-        "reader",
-    ]);
+    let king = ["user", "add", "ann", "--role", "king", "--generate", "--data", "other"];
+    say(&king).exit(1).says(["there is no role `king`"]);
     say(&["user", "add", "ann", "--generate", "--password-stdin"]).exit(2);
     say(&["user", "list", "--set", "nothing"]).exit(2).says(["--set", "KEY=VALUE"]);
     say(&["user", "list", "--config", "none.toml"]).exit(2).says(["none.toml", "No such file"]);

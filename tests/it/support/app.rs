@@ -10,13 +10,36 @@ use berth::blob::Probe;
 use berth::clock::{Clock, Timestamp};
 use berth::config::{ByteSize, Config, Reserve};
 use berth::http::Server;
-use berth::meta::Role;
+use berth::meta::{self, AccountKind, Actor, NewAccount};
 use berth::secret::Secret;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, PASSWORD};
+
+/// A built-in role.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Administrator,
+    Maintainer,
+    Writer,
+    Reader,
+}
+
+impl Role {
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Administrator, Self::Maintainer, Self::Writer, Self::Reader];
+
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => meta::ADMINISTRATOR,
+            Self::Maintainer => "maintainer",
+            Self::Writer => "writer",
+            Self::Reader => "reader",
+        }
+    }
+}
 
 /// A Berth with a database and files of its own, and a clock that the test turns.
 pub(crate) struct TestApp {
@@ -103,9 +126,32 @@ impl TestApp {
         self.user(name, Role::Reader).await
     }
 
-    /// A user, made if there is none of that name, who sends their password with each request.
+    /// A user with a role on every repository, made if there is none of that name, who sends their password with each
+    /// request.
     pub(crate) async fn user(&self, name: &str, role: Role) -> Client {
-        self.app.meta.add_user(name, hash(), role).await.unwrap();
+        self.user_with(name, hash(), Some(role)).await
+    }
+
+    /// A user without any role.
+    pub(crate) async fn newcomer(&self, name: &str) -> Client {
+        self.user_with(name, hash(), None).await
+    }
+
+    pub(crate) async fn user_with(
+        &self,
+        name: &str,
+        hash: Secret<String>,
+        role: Option<Role>,
+    ) -> Client {
+        let new = NewAccount {
+            kind: AccountKind::User,
+            name: name.to_owned(),
+            password_hash: Some(hash),
+            full_name: String::new(),
+            email: String::new(),
+            role: role.map(|role| role.as_str().to_owned()),
+        };
+        self.app.meta.add_account(new, &tester()).await.unwrap();
         Client::new(self.url(), Some((name.to_owned(), PASSWORD.to_owned())))
     }
 
@@ -118,6 +164,11 @@ impl Drop for TestApp {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// Who is written down for what tests do behind the API.
+pub(crate) fn tester() -> Actor {
+    Actor::internal("test")
 }
 
 /// Hashed once: it is slow on purpose.

@@ -105,6 +105,29 @@ impl Client {
         self.send(self.request(Method::PATCH, path).body(body)).await
     }
 
+    /// Sends JSON, as the admin API takes it.
+    pub(crate) async fn send_json(
+        &self,
+        method: Method,
+        path: &str,
+        body: serde_json::Value,
+    ) -> Answer {
+        let request = self.request(method, path).header("content-type", "application/json");
+        self.send(request.body(body.to_string())).await
+    }
+
+    pub(crate) async fn post_json(&self, path: &str, body: serde_json::Value) -> Answer {
+        self.send_json(Method::POST, path, body).await
+    }
+
+    pub(crate) async fn patch_json(&self, path: &str, body: serde_json::Value) -> Answer {
+        self.send_json(Method::PATCH, path, body).await
+    }
+
+    pub(crate) async fn put_json(&self, path: &str, body: serde_json::Value) -> Answer {
+        self.send_json(Method::PUT, path, body).await
+    }
+
     pub(crate) async fn put(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
         self.send(self.request(Method::PUT, path).body(body)).await
     }

@@ -15,7 +15,7 @@ mod style;
 mod wire;
 
 pub(crate) use answer::Answer;
-pub(crate) use app::TestApp;
+pub(crate) use app::{Role, TestApp, tester};
 pub(crate) use bucket::Bucket;
 pub(crate) use client::Client;
 pub(crate) use command::{Said, berth, berth_command, berth_reads, run};

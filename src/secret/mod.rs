@@ -1,6 +1,12 @@
-//! Values that must not be printed, and comparing them without telling how far they agree.
+//! Values that must not be printed, comparing them without telling how far they agree, and keeping them at rest.
+
+mod key_file;
+mod keyring;
 
 use std::fmt;
+
+pub use key_file::KeyFileError;
+pub use keyring::{Keyring, SealError};
 
 use subtle::ConstantTimeEq;
 

@@ -1,0 +1,489 @@
+//! Who is asking, and the one place that decides what they may do (I5).
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::need::{Because, Need, Refusal};
+use super::rules::{Rule, Rules, Verdict};
+use crate::clock::Timestamp;
+use crate::meta::{Account, Actor, Subject, Token};
+use crate::oci::{Action, Actions, RepositoryName, RepositoryPattern, Scope};
+
+/// Where a request comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// The client's address.
+    pub address: IpAddr,
+    /// The request's id.
+    pub request: Arc<str>,
+}
+
+/// A program that a federation rule lets in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Workload {
+    /// What it calls itself: its token's `sub`, or its certificate's name.
+    pub name: Arc<str>,
+    /// The rules that accept it.
+    pub rules: Vec<Box<str>>,
+    /// When what it showed is over.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Who is asking.
+#[derive(Clone, Debug)]
+pub(super) enum Who {
+    /// Nobody in particular.
+    Nobody,
+    /// A person or a robot.
+    Account(Arc<Account>),
+    /// A program that is trusted without an account.
+    Workload(Arc<Workload>),
+    /// Whoever can write to the data directory.
+    Machine,
+}
+
+/// Somebody who asks for something, with the rules in force at that moment.
+#[derive(Clone, Debug)]
+pub struct Principal {
+    who: Who,
+    subjects: Arc<[Subject]>,
+    rules: Arc<Rules>,
+    /// The token that they came with, or that the registry token was issued for.
+    token: Option<Arc<Token>>,
+    /// What a registry token is limited to.
+    scopes: Option<Arc<[Scope]>>,
+    origin: Option<Origin>,
+}
+
+/// What decided that something is allowed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// A rule.
+    Rule(Arc<Rule>),
+    /// Being logged in is enough.
+    Login,
+    /// It is their own account.
+    Own,
+    /// They have the data directory.
+    Machine,
+}
+
+impl Allowed {
+    /// For the audit trail: `rule 7`.
+    #[must_use]
+    pub fn label(&self) -> String {
+        match self {
+            Self::Rule(rule) => format!("rule {}", rule.id),
+            Self::Login => "logged in".into(),
+            Self::Own => "own account".into(),
+            Self::Machine => "the data directory".into(),
+        }
+    }
+}
+
+impl Principal {
+    /// What is written down for nobody; no account can be called so.
+    pub const ANONYMOUS: &str = "anonymous";
+    /// What is written down for commands that work on the data directory.
+    pub const MACHINE: &str = "command-line";
+
+    pub(super) fn new(who: Who, rules: Arc<Rules>) -> Self {
+        let mut subjects = Vec::new();
+        match &who {
+            Who::Nobody | Who::Machine => {}
+            Who::Account(account) => {
+                subjects.push(account.subject());
+                subjects.extend(account.groups.iter().map(|group| Subject::group(group)));
+                subjects.push(Subject::authenticated());
+            }
+            Who::Workload(workload) => {
+                subjects.extend(workload.rules.iter().map(|rule| Subject::workload(rule)));
+                subjects.push(Subject::authenticated());
+            }
+        }
+        subjects.push(Subject::everyone());
+        Self { who, subjects: subjects.into(), rules, token: None, scopes: None, origin: None }
+    }
+
+    pub(super) fn with_token(self, token: Option<Arc<Token>>) -> Self {
+        Self { token, ..self }
+    }
+
+    pub(super) fn with_scopes(self, scopes: Arc<[Scope]>) -> Self {
+        Self { scopes: Some(scopes), ..self }
+    }
+
+    pub(super) fn coming_from(self, origin: &Origin) -> Self {
+        Self { origin: Some(origin.clone()), ..self }
+    }
+
+    pub(super) fn with_rules(&self, rules: Arc<Rules>) -> Self {
+        Self { rules, ..self.clone() }
+    }
+
+    pub(super) fn who(&self) -> &Who {
+        &self.who
+    }
+
+    pub(super) fn token(&self) -> Option<&Arc<Token>> {
+        self.token.as_ref()
+    }
+
+    pub(super) fn rules(&self) -> &Arc<Rules> {
+        &self.rules
+    }
+
+    /// Whom rules may be about when they ask.
+    #[must_use]
+    pub fn subjects(&self) -> &[Subject] {
+        &self.subjects
+    }
+
+    /// Their account, if they have one.
+    #[must_use]
+    pub fn account(&self) -> Option<&Arc<Account>> {
+        match &self.who {
+            Who::Account(account) => Some(account),
+            Who::Nobody | Who::Workload(_) | Who::Machine => None,
+        }
+    }
+
+    /// The name to write down; `anonymous` for nobody.
+    #[must_use]
+    pub fn actor(&self) -> String {
+        match &self.who {
+            Who::Nobody => Self::ANONYMOUS.into(),
+            Who::Machine => Self::MACHINE.into(),
+            Who::Account(account) => match account.kind {
+                crate::meta::AccountKind::User => account.name.to_string(),
+                crate::meta::AccountKind::Robot => account.subject().to_string(),
+            },
+            Who::Workload(workload) => {
+                let rule = workload.rules.first().map_or("", |rule| rule);
+                format!("workload:{rule} ({})", workload.name)
+            }
+        }
+    }
+
+    /// Who does something, from where, and what allowed it; for the rows that tell of it.
+    #[must_use]
+    pub fn as_actor(&self, allowed: &Allowed) -> Actor {
+        Actor {
+            name: self.actor().into(),
+            address: self.origin.as_ref().map(|origin| origin.address),
+            request: self.origin.as_ref().map(|origin| Arc::clone(&origin.request)),
+            rule: Some(self.label(allowed).into()),
+        }
+    }
+
+    /// What allowed it, and through which token.
+    fn label(&self, allowed: &Allowed) -> String {
+        match &self.token {
+            Some(token) => format!("{}, token {}/{}", allowed.label(), token.owner, token.name),
+            None => allowed.label(),
+        }
+    }
+
+    /// Whether they came with a registry token, which must not be a way to another one.
+    #[must_use]
+    pub const fn is_by_registry_token(&self) -> bool {
+        self.scopes.is_some()
+    }
+
+    /// Whether nobody is logged in.
+    #[must_use]
+    pub const fn is_anonymous(&self) -> bool {
+        matches!(self.who, Who::Nobody)
+    }
+
+    /// The one place that decides.
+    pub fn decide(&self, need: &Need) -> Result<Allowed, Refusal> {
+        if matches!(self.who, Who::Machine) {
+            return Ok(Allowed::Machine);
+        }
+        let allowed = self.by_rules(need)?;
+        if let Some(token) = &self.token
+            && !token_covers(token, need)
+        {
+            return Err(self.denied(need, Because::Token(token.name.as_str().into())));
+        }
+        match &self.scopes {
+            Some(scopes) if !scopes_cover(scopes, need) => {
+                Err(Refusal::InsufficientScope(need.clone()))
+            }
+            _ => Ok(allowed),
+        }
+    }
+
+    fn by_rules(&self, need: &Need) -> Result<Allowed, Refusal> {
+        let refused = |because| {
+            if self.is_anonymous() {
+                Refusal::Unauthenticated(need.clone())
+            } else {
+                self.denied(need, because)
+            }
+        };
+        match need {
+            Need::Repository(action, name) => {
+                match self.rules.decide(&self.subjects, *action, name) {
+                    Verdict::Allowed(rule) => Ok(Allowed::Rule(rule)),
+                    Verdict::Denied(rule) => Err(refused(Because::Rule(rule))),
+                    Verdict::NoRule => Err(refused(Because::NoRule)),
+                }
+            }
+            Need::Pattern(pattern) => {
+                let rule = self.rules.allow_on_all(&self.subjects, Action::Manage, pattern);
+                rule.cloned().map(Allowed::Rule).ok_or_else(|| refused(Because::NoRule))
+            }
+            Need::Administer => {
+                let rule = self.rules.administer(&self.subjects);
+                rule.cloned().map(Allowed::Rule).ok_or_else(|| refused(Because::NotAdministrator))
+            }
+            // Without an account there is a list to see as soon as anything is public.
+            Need::Catalog if self.is_anonymous() && self.rules.has_public() => Ok(Allowed::Login),
+            Need::Catalog | Need::Login if !self.is_anonymous() => Ok(Allowed::Login),
+            Need::OwnAccount if self.account().is_some() => Ok(Allowed::Own),
+            Need::Catalog | Need::Login | Need::OwnAccount => Err(refused(Because::NoRule)),
+        }
+    }
+
+    fn denied(&self, need: &Need, because: Because) -> Refusal {
+        Refusal::Denied { actor: self.actor(), need: need.clone(), because }
+    }
+
+    /// The right to do something to a repository, if they have it.
+    pub fn grant(&self, action: Action, repository: RepositoryName) -> Result<Grant, Refusal> {
+        let need = Need::Repository(action, repository);
+        let allowed = self.decide(&need)?;
+        let Need::Repository(action, repository) = need else {
+            unreachable!("the need was just made of a repository")
+        };
+        let actor = self.as_actor(&allowed);
+        Ok(Grant { repository, action, principal: self.clone(), actor })
+    }
+
+    /// The right to push, or at least to sign.
+    pub fn grant_push(&self, repository: RepositoryName) -> Result<Grant, Refusal> {
+        self.grant(Action::Push, repository.clone())
+            .or_else(|refusal| self.grant(Action::Sign, repository).map_err(|_| refusal))
+    }
+
+    /// The right to list repositories, if they have it.
+    pub fn grant_catalog(&self) -> Result<CatalogGrant, Refusal> {
+        self.decide(&Need::Catalog)?;
+        Ok(CatalogGrant { principal: self.clone() })
+    }
+
+    /// Whether anybody may pull from a repository, logged in or not.
+    #[must_use]
+    pub fn is_public(&self, name: &RepositoryName) -> bool {
+        let everyone = [Subject::everyone()];
+        matches!(self.rules.decide(&everyone, Action::Pull, name), Verdict::Allowed(_))
+    }
+
+    /// All that they may do to a repository, as far as what they came with reaches.
+    #[must_use]
+    pub fn allowed_on(&self, name: &RepositoryName) -> Actions {
+        Action::EACH
+            .into_iter()
+            .filter(|action| self.decide(&Need::Repository(*action, name.clone())).is_ok())
+            .collect()
+    }
+
+    /// Which of the wanted scopes a token for them gets. What they may not do is left out; a scope of which nothing remains
+    /// is left out whole.
+    #[must_use]
+    pub fn intersect(&self, wanted: &[Scope]) -> Vec<Scope> {
+        let mut granted: Vec<Scope> = Vec::new();
+        for scope in wanted {
+            let actions: BTreeSet<Action> = match scope.kind.as_str() {
+                // A name that no repository can have is granted nothing.
+                "repository" => match scope.name.parse::<RepositoryName>() {
+                    Ok(name) => share(expand(&scope.actions), self.allowed_on(&name)).into(),
+                    Err(_) => BTreeSet::new(),
+                },
+                "registry" => match Need::of_registry(&scope.name) {
+                    Some(need) if self.decide(&need).is_ok() => scope.actions.clone(),
+                    _ => BTreeSet::new(),
+                },
+                _ => BTreeSet::new(),
+            };
+            if actions.is_empty() {
+                continue;
+            }
+            match granted
+                .iter_mut()
+                .find(|known| known.kind == scope.kind && known.name == scope.name)
+            {
+                Some(known) => known.actions.extend(actions),
+                None => granted.push(Scope {
+                    kind: scope.kind.clone(),
+                    name: scope.name.clone(),
+                    actions,
+                }),
+            }
+        }
+        granted
+    }
+}
+
+/// What a scope asks for, in the actions of rules. `*` is all that the token specification knows.
+fn expand(actions: &BTreeSet<Action>) -> Actions {
+    let each = |action: &Action| match action {
+        Action::All => Actions::of(&[Action::Pull, Action::Push, Action::Delete]),
+        one => Actions::of(&[*one]),
+    };
+    actions.iter().map(each).fold(Actions::NONE, Actions::union)
+}
+
+/// What a scope gets of what is allowed. Clients that sign ask for `push`, as other registries do not tell the two apart:
+/// whoever may only sign gets that.
+fn share(asked: Actions, allowed: Actions) -> Actions {
+    let got = asked.intersection(allowed);
+    if asked.has(Action::Push) && !allowed.has(Action::Push) {
+        return got.union(allowed.intersection(Actions::of(&[Action::Sign])));
+    }
+    got
+}
+
+fn token_covers(token: &Token, need: &Need) -> bool {
+    let limits = &token.limits;
+    match need {
+        Need::Repository(action, name) => {
+            limits.allow(*action, name)
+                || (*action == Action::Sign && limits.allow(Action::Push, name))
+        }
+        Need::Pattern(pattern) => limited_to(token, |limit| {
+            limit.actions.has(Action::Manage) && limit.pattern.covers(pattern)
+        }),
+        // What is limited to some repositories administers no registry and makes no other token.
+        Need::Administer | Need::OwnAccount => limits.is_unlimited(),
+        Need::Catalog | Need::Login => true,
+    }
+}
+
+fn limited_to(token: &Token, fits: impl Fn(&crate::meta::Limit) -> bool) -> bool {
+    token.limits.is_unlimited() || token.limits.0.iter().any(fits)
+}
+
+fn scopes_cover(scopes: &[Scope], need: &Need) -> bool {
+    let on_repository = |name: &str, action: Action| {
+        scopes.iter().any(|scope| {
+            let actions = expand(&scope.actions);
+            let covered =
+                actions.has(action) || (action == Action::Sign && actions.has(Action::Push));
+            scope.kind == "repository" && scope.name == name && covered
+        })
+    };
+    match need {
+        Need::Login => true,
+        Need::Repository(action, name) => on_repository(name.as_str(), *action),
+        Need::Pattern(pattern) => on_repository(pattern.as_str(), Action::Manage),
+        Need::Catalog | Need::Administer | Need::OwnAccount => scopes.iter().any(|scope| {
+            scope.kind == "registry"
+                && Need::of_registry(&scope.name).as_ref() == Some(need)
+                && !scope.actions.is_empty()
+        }),
+    }
+}
+
+/// Proof that a principal may do something to a repository. Only [`Principal::grant`] makes one.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    repository: RepositoryName,
+    action: Action,
+    principal: Principal,
+    actor: Actor,
+}
+
+impl Grant {
+    /// The repository it is about.
+    #[must_use]
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// What it allows.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.action
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// Who is to be written down as the one who did it, and what allowed it.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+/// Proof that a principal may list repositories. Only [`Principal::grant_catalog`] makes one.
+#[derive(Clone, Debug)]
+pub struct CatalogGrant {
+    principal: Principal,
+}
+
+impl CatalogGrant {
+    /// Whether this one may be shown: its owner may pull from it, whatever their registry token of the moment covers.
+    #[must_use]
+    pub fn may_see(&self, name: &RepositoryName) -> bool {
+        let owner = Principal { scopes: None, ..self.principal.clone() };
+        owner.decide(&Need::Repository(Action::Pull, name.clone())).is_ok()
+    }
+
+    /// The parts of the list that hold all that may be shown, in order; others are not looked at.
+    #[must_use]
+    pub fn spans(&self) -> Vec<super::Span> {
+        if matches!(self.principal.who, Who::Machine) {
+            return vec![super::Span::Prefix(String::new())];
+        }
+        self.principal.rules.spans(&self.principal.subjects, Action::Pull)
+    }
+}
+
+/// Proof that a principal may change who may do what. Only [`Principal::grant_management`] and
+/// [`Principal::grant_administration`] make one.
+#[derive(Clone, Debug)]
+pub struct AdminGrant {
+    actor: Actor,
+}
+
+impl AdminGrant {
+    /// Who is to be written down as the one who did it.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+}
+
+impl Principal {
+    /// The right to administer the registry itself.
+    pub fn grant_administration(&self) -> Result<AdminGrant, Refusal> {
+        self.admin_grant(&Need::Administer)
+    }
+
+    /// The right to change rules about the repositories of a pattern.
+    pub fn grant_management(&self, pattern: &RepositoryPattern) -> Result<AdminGrant, Refusal> {
+        self.admin_grant(&Need::Administer)
+            .or_else(|_| self.admin_grant(&Need::Pattern(pattern.clone())))
+    }
+
+    /// The right to change something of an account: one's own, or anybody's for administrators.
+    pub fn grant_account(&self, name: &str) -> Result<AdminGrant, Refusal> {
+        if self.account().is_some_and(|account| *account.name == *name) {
+            return self.admin_grant(&Need::OwnAccount);
+        }
+        self.admin_grant(&Need::Administer)
+    }
+
+    fn admin_grant(&self, need: &Need) -> Result<AdminGrant, Refusal> {
+        let allowed = self.decide(need)?;
+        Ok(AdminGrant { actor: self.as_actor(&allowed) })
+    }
+}

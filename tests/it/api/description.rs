@@ -1,0 +1,121 @@
+//! The description of the API is true: every path in it answers, and what it answers has the fields that it names.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::support::{Client, Image, PASSWORD, TestApp};
+
+/// The schema behind a reference.
+fn resolve<'a>(api: &'a Value, schema: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(path) => api
+            .pointer(path.trim_start_matches('#'))
+            .unwrap_or_else(|| panic!("{path} leads nowhere")),
+        None => schema,
+    }
+}
+
+/// Fails unless a value is what its schema says, with every field named and none besides.
+fn check(api: &Value, schema: &Value, value: &Value, at: &str) {
+    let schema = resolve(api, schema);
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let some = choices.iter().find(|choice| choice["type"] != "null").unwrap();
+        if !value.is_null() {
+            check(api, some, value, at);
+        }
+        return;
+    }
+    let kinds: Vec<&str> = match &schema["type"] {
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        kind => kind.as_str().into_iter().collect(),
+    };
+    let kind = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "integer",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    };
+    assert!(kinds.contains(&kind), "{at}: {value} is not {kinds:?}");
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| check(api, &schema["items"], item, at)),
+        Value::Object(fields) if schema["properties"].is_object() => {
+            let named: BTreeSet<_> = schema["properties"].as_object().unwrap().keys().collect();
+            assert_eq!(fields.keys().collect::<BTreeSet<_>>(), named, "{at}");
+            for (name, value) in fields {
+                check(api, &schema["properties"][name], value, &format!("{at}.{name}"));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[tokio::test]
+async fn the_description_is_openapi_3_1_and_its_references_lead_somewhere() {
+    let berth = TestApp::start().await;
+    let api = berth.anonymous().get("/api/v1/openapi.json").await.ok().json();
+    assert!(api["openapi"].as_str().unwrap().starts_with("3.1"));
+    let text = api.to_string();
+    for part in text.split("\"$ref\":\"").skip(1) {
+        let path = part.split('"').next().unwrap();
+        assert!(api.pointer(path.trim_start_matches('#')).is_some(), "{path}");
+    }
+    for (path, item) in api["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+            assert!(operation["responses"]["default"].is_object(), "{method} {path} has no errors");
+            assert!(operation["tags"][0].is_string(), "{method} {path} has no tag");
+        }
+    }
+}
+
+/// Puts one of each thing there.
+async fn populate(admin: &Client) {
+    admin.push("team/app", "v1", &Image::of(["hello"])).await;
+    admin.push("team/app", "v1", &Image::of(["hello again"])).await;
+    for (path, wish) in [
+        ("robots", json!({ "name": "ci" })),
+        ("groups", json!({ "name": "devs" })),
+        ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
+        ("session", json!({ "username": "admin", "password": PASSWORD })),
+    ] {
+        admin.post_json(&format!("/api/v1/{path}"), wish).await.status(201);
+    }
+    admin.put_json("/api/v1/groups/devs/members/ci", json!({})).await.status(204);
+}
+
+/// Every path that reads something is asked, with something in it to be found.
+#[tokio::test]
+async fn answers_are_as_they_are_described() {
+    let berth = TestApp::start().await;
+    let admin = berth.admin().await;
+    populate(&admin).await;
+    let api = admin.get("/api/v1/openapi.json").await.ok().json();
+    let mut asked = 0;
+    for (path, item) in api["paths"].as_object().unwrap() {
+        let operation = &item["get"];
+        if operation.is_null() {
+            continue;
+        }
+        let mut real = path.replace("{tag}", "v1").replace("{id}", "1");
+        let name = match path.split('/').nth(1).unwrap() {
+            "repositories" => "team%2Fapp",
+            "users" => "admin",
+            "robots" => "ci",
+            "groups" => "devs",
+            _ => "none",
+        };
+        real = real.replace("{name}", name);
+        if path == "/access/why" {
+            real += "?subject=user:admin&action=pull&repository=team%2Fapp";
+        }
+        let answer = admin.get(&format!("/api/v1{real}")).await.ok().json();
+        let schema = &operation["responses"]["200"]["content"]["application/json"]["schema"];
+        assert!(!schema.is_null(), "{path} describes no answer");
+        check(&api, schema, &answer, path);
+        asked += 1;
+    }
+    assert!(asked >= 20, "{asked}");
+}

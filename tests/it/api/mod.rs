@@ -1,0 +1,4 @@
+//! The admin API as a whole.
+
+mod accounts;
+mod description;
