@@ -32,7 +32,7 @@ fn the_settings_that_are_shown_are_accepted() {
 fn rules_that_cannot_be_meant_are_refused() {
     for (text, says) in [
         ("[[storage.redirect.rules]]\n", "only a bucket can be redirected to"),
-        ("[[storage.redirect.rules]]\naddresses = [\"10.0.0.0/33\"]\n", "10.0.0.0/33"),
+        ("[[storage.redirect.rules]]\naddresses = [\"10.0.0.0/33\"]\n", "storage.redirect.rules"),
         ("[[storage.redirect.rules]]\nagent = \"x\"\n", "agent"),
         ("[storage]\nbuffers = \"1MiB\"\n", "less than 32MiB"),
         ("[storage.redirect]\nlifetime = \"8d\"\n", "7d"),
