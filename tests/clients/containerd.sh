@@ -3,6 +3,8 @@
 # (--local) by the client library that nerdctl and many others use.
 # shellcheck source=tests/clients/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/clients/daemons.sh
+. "$(dirname "$0")/daemons.sh"
 
 main() {
     needs containerd ctr
@@ -23,30 +25,6 @@ main() {
     fetch
     roles
     finish
-}
-
-start_containerd() {
-    cat >"$WORK/containerd.toml" <<TOML
-version = 3
-root = "$WORK/containerd/root"
-state = "$WORK/containerd/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", "io.containerd.cri.v1.runtime", "io.containerd.internal.v1.opt", "io.containerd.nri.v1.nri"]
-[grpc]
-  address = "$WORK/containerd.sock"
-[ttrpc]
-  address = "$WORK/containerd.sock.ttrpc"
-[plugins."io.containerd.transfer.v1.local"]
-  [[plugins."io.containerd.transfer.v1.local".unpack_config]]
-    platform = "linux"
-    snapshotter = "native"
-TOML
-    daemon "$WORK/containerd.log" containerd --config "$WORK/containerd.toml"
-    until_true 20 ctr version >/dev/null 2>&1 ||
-        { failed "containerd did not start"; tail_of "$(cat "$WORK/containerd.log")"; finish; }
-}
-
-ctr() {
-    client ctr --address "$WORK/containerd.sock" "$@"
 }
 
 # roundtrip NAME [OPTION]: push, forget, pull.

@@ -3,6 +3,8 @@
 # and containerd's), and BuildKit: attestations and its build cache in the registry.
 # shellcheck source=tests/clients/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/clients/daemons.sh
+. "$(dirname "$0")/daemons.sh"
 
 main() {
     needs dockerd docker
@@ -17,45 +19,19 @@ main() {
     finish
 }
 
-docker() {
-    client docker --host "unix://$WORK/docker.sock" "$@"
-}
-
 login() {
     printf '%s' "$2" | docker login --username "$1" --password-stdin "$REGISTRY"
-}
-
-is_running() {
-    docker version >/dev/null 2>&1
 }
 
 # engine NAME CONTAINERD_STORE: everything, in one daemon.
 engine() {
     STORE=$1
-    start_dockerd "$2"
+    start_dockerd "$STORE" "$2"
     credentials
     push_and_pull
     build "$2"
     roles
     stop_dockerd
-}
-
-start_dockerd() {
-    local state=$WORK/docker-$STORE
-    mkdir -p "$state"
-    printf '{"features": {"containerd-snapshotter": %s}}' "$1" >"$state/daemon.json"
-    local driver=(--storage-driver vfs)
-    [ "$1" = true ] && driver=(--storage-driver native)
-    # No bridge, no firewall rules, no forwarding: this machine's network stays as it is.
-    daemon "$WORK/dockerd.log" dockerd --config-file "$state/daemon.json" --host "unix://$WORK/docker.sock" \
-        --pidfile "$state/pid" --data-root "$state/data" --exec-root "$state/exec" "${driver[@]}" \
-        --bridge none --iptables=false --ip6tables=false --ip-forward=false
-    until_true 30 is_running || { failed "$STORE: dockerd did not start"; tail_of "$(cat "$WORK/dockerd.log")"; finish; }
-}
-
-stop_dockerd() {
-    kill "$DAEMON"
-    wait "$DAEMON" 2>/dev/null
 }
 
 credentials() {
@@ -109,7 +85,7 @@ roles() {
     check "$STORE: login as a reader" login rob "$ROB_PASSWORD"
     check "$STORE: a reader pulls" docker pull "$REGISTRY/$STORE/app:v1"
     check "$STORE: tag it anew" docker tag "$REGISTRY/$STORE/app:v1" "$REGISTRY/$STORE/readers:v1"
-    refused "$STORE: a reader pushes" 'denied|unauthorized|forbidden|needs a writer' \
+    refused "$STORE: a reader pushes" 'denied|unauthorized|forbidden|no right to push' \
         docker push "$REGISTRY/$STORE/readers:v1"
     check "$STORE: logout" docker logout "$REGISTRY"
     refused "$STORE: a pull after logout" 'unauthorized|denied|no basic auth|authentication required|authorization failed' \

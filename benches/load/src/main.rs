@@ -5,6 +5,7 @@ mod aim;
 mod bench;
 mod client;
 mod connection;
+mod decisions;
 mod drive;
 mod figures;
 mod image;
@@ -70,6 +71,9 @@ struct Arguments {
     prefill: Option<PathBuf>,
     #[arg(long, default_value_t = 1_000_000, requires = "prefill")]
     manifests: usize,
+    /// Measure what decisions about access cost with so many rules, and end
+    #[arg(long, value_name = "RULES")]
+    decisions: Option<usize>,
     /// Where the servers' data is kept during the run
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     scratch: PathBuf,
@@ -83,6 +87,10 @@ fn main() -> Result<()> {
         for scenario in ALL {
             writeln!(io::stdout(), "{:14} {}", scenario.name, scenario.title)?;
         }
+        return Ok(());
+    }
+    if let Some(rules) = arguments.decisions {
+        io::stdout().write_all(decisions::measure(rules)?.as_bytes())?;
         return Ok(());
     }
     let chosen = choose(&arguments.only)?;
