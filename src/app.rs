@@ -95,9 +95,27 @@ pub enum OpenError {
     /// Nobody can be told of anything.
     #[error("cannot prepare for webhooks: {0}")]
     Hooks(#[from] HookError),
+    /// The bucket cannot do what is needed.
+    #[error("the bucket cannot be used:\n  {}\nhint: `storage.check = false` starts without trying", list(.0))]
+    Bucket(Vec<blob::Finding>),
     /// The signing keys cannot be used.
     #[error(transparent)]
     Auth(#[from] auth::Error),
+}
+
+fn list(findings: &[blob::Finding]) -> String {
+    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    findings.join("\n  ")
+}
+
+/// Tries what the bucket can do; what Berth can do without is only told.
+async fn check_bucket(blobs: &BlobStore) -> Result<(), OpenError> {
+    let (fatal, others): (Vec<_>, Vec<_>) =
+        blobs.check().await.into_iter().partition(|finding| finding.is_fatal);
+    for finding in others {
+        tracing::warn!("the bucket: {finding}");
+    }
+    if fatal.is_empty() { Ok(()) } else { Err(OpenError::Bucket(fatal)) }
 }
 
 impl App {
@@ -143,6 +161,9 @@ impl App {
         let opened = tokio::task::spawn_blocking(open).await;
         let (meta, blobs, lock) =
             opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+        if config.storage.check {
+            check_bucket(&blobs).await?;
+        }
         let auth = Auth::open(meta.clone(), clock.clone(), config.auth.clone()).await?;
         let registry =
             Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());

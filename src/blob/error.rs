@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::BucketError;
 use crate::config::ByteSize;
 use crate::meta::Location;
 use crate::oci::Digest;
@@ -63,8 +64,8 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A bucket operation failed.
-    #[error("the blob store failed: {0}")]
-    Object(#[from] opendal::Error),
+    #[error(transparent)]
+    Bucket(#[from] BucketError),
     /// A saved session cannot be read.
     #[error("a saved upload cannot be read: {0}")]
     Session(String),
@@ -85,7 +86,20 @@ impl Error {
                     std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
                 )
             }
+            Self::Bucket(error) => error.is_full(),
             _ => false,
         }
+    }
+
+    /// Whether it may be gone in a moment: the bucket does not answer.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Bucket(error) if error.is_passing())
+    }
+}
+
+impl From<opendal::Error> for Error {
+    fn from(error: opendal::Error) -> Self {
+        Self::Bucket(error.into())
     }
 }

@@ -1,17 +1,20 @@
 //! Blobs: bytes by digest. This room knows files and buckets; it does not know repositories, nor who may read what.
 //!
-//! An upload is a list of parts. On a filesystem every request appends to one file, which becomes the blob by a rename;
+//! An upload is a list of parts. On a filesystem every request appends to one file, which gets the blob's name in the end;
 //! in a bucket each request is an object of its own, and a blob of one part is that object. What a finished upload is
 //! called (its [`Location`]) is new each time, so that a deletion can only ever remove the object that it means.
 //!
 //! Two stores do the work: [`local`] for a directory, [`object`] for everything that `OpenDAL` reaches.
 
+mod bucket_error;
+mod buffers;
 mod directories;
 mod error;
 mod hasher;
 mod local;
 mod object;
 mod probe;
+mod redirect;
 mod session;
 mod space;
 
@@ -24,9 +27,11 @@ use bytes::Bytes;
 use futures::Stream;
 
 pub use crate::meta::Location;
+pub use bucket_error::BucketError;
 pub use error::{BodyError, Error};
-pub use object::ObjectReader;
+pub use object::{Finding, ObjectReader, OpenMultipart};
 pub use probe::{Probe, Step};
+pub use redirect::Asker;
 pub use session::Session;
 pub use space::Space;
 
@@ -35,6 +40,7 @@ use object::ObjectStore;
 
 use crate::config::{Backend, Storage};
 use crate::oci::{Digest, UploadId};
+use crate::secret::Secret;
 
 /// All uploads together hold at most about this many received bytes that are not written yet.
 const UNWRITTEN_BYTES: usize = 24 << 20;
@@ -50,7 +56,7 @@ pub struct BlobStore {
 #[derive(Clone, Debug)]
 enum Store {
     Local(LocalStore),
-    Object(ObjectStore),
+    Object(Arc<ObjectStore>),
 }
 
 /// A blob that was found whole, ready to be read.
@@ -76,7 +82,7 @@ impl BlobStore {
     pub fn open(config: &Storage, probe: Probe) -> Result<Self, Error> {
         let store = match config.backend {
             Backend::Fs => Store::Local(LocalStore::open(&config.data, probe)?),
-            other => Store::Object(ObjectStore::open(other, &config.options, probe)?),
+            _ => Store::Object(Arc::new(ObjectStore::open(config, probe)?)),
         };
         let space = Arc::new(Space::open(&config.data, config.reserve)?);
         Ok(Self { store, space, active: Arc::default() })
@@ -111,15 +117,15 @@ impl BlobStore {
     {
         self.space.check_push(append.announced.or(append.exactly).unwrap_or(0)).await?;
         let _active = Active::begin(&self.active);
-        let batch = || {
-            let uploads = self.active.load(Ordering::Relaxed).max(1);
-            (UNWRITTEN_BYTES / (2 * uploads)).clamp(32 << 10, 1 << 20)
-        };
         match &self.store {
             Store::Local(local) => {
+                let batch = || {
+                    let uploads = self.active.load(Ordering::Relaxed).max(1);
+                    (UNWRITTEN_BYTES / (2 * uploads)).clamp(32 << 10, 1 << 20)
+                };
                 local.append(id, session, body, append, batch, &self.space).await
             }
-            Store::Object(object) => object.append(id, session, body, append, batch).await,
+            Store::Object(object) => object.append(id, session, body, append, &self.space).await,
         }
     }
 
@@ -127,7 +133,7 @@ impl BlobStore {
     pub async fn resume(&self, id: &UploadId, session: &mut Session) -> Result<(), Error> {
         match &self.store {
             Store::Local(local) => local.resume(id, session).await,
-            Store::Object(_) => Ok(()),
+            Store::Object(object) => object.resume(id, session).await,
         }
     }
 
@@ -155,10 +161,11 @@ impl BlobStore {
     }
 
     /// Makes a verified upload a durable blob and says where it is. No row names it yet: if we stop here, it is garbage.
+    /// In a bucket nothing else of the upload is left then.
     pub async fn finish(
         &self,
         id: &UploadId,
-        session: &Session,
+        session: &mut Session,
         digest: &Digest,
     ) -> Result<Location, Error> {
         match &self.store {
@@ -167,16 +174,17 @@ impl BlobStore {
         }
     }
 
+    /// Whether a session's row must be written before its first byte: in a bucket, leftovers are found through rows alone.
+    #[must_use]
+    pub fn needs_row(&self) -> bool {
+        matches!(self.store, Store::Object(_))
+    }
+
     /// Removes what an upload has left beside the blob that it became. Doing so twice is harmless.
-    pub async fn settle(
-        &self,
-        id: &UploadId,
-        session: &Session,
-        blob: &Location,
-    ) -> Result<(), Error> {
+    pub async fn settle(&self, id: &UploadId) -> Result<(), Error> {
         match &self.store {
             Store::Local(local) => local.remove_upload(id).await,
-            Store::Object(object) => object.remove_parts(session, Some(blob)).await,
+            Store::Object(_) => Ok(()),
         }
     }
 
@@ -185,8 +193,33 @@ impl BlobStore {
     pub async fn abandon(&self, id: &UploadId, session: Option<&Session>) -> Result<(), Error> {
         match (&self.store, session) {
             (Store::Local(local), _) => local.remove_upload(id).await,
-            (Store::Object(object), Some(session)) => object.remove_parts(session, None).await,
-            (Store::Object(_), None) => Ok(()),
+            (Store::Object(object), Some(session)) if !session.untidy => {
+                object.remove_parts(session).await
+            }
+            (Store::Object(object), _) => object.remove_all(id, None).await,
+        }
+    }
+
+    /// Whether a pull is to be made from the bucket itself: a signed link, for one who may read the blob.
+    pub async fn link(
+        &self,
+        content: &Content,
+        asker: &Asker<'_>,
+    ) -> Result<Option<Secret<String>>, Error> {
+        match (&self.store, content) {
+            (Store::Object(store), Content::Object(object)) => match store.links() {
+                Some(links) if links.wants(asker) => links.link(object.location()).await.map(Some),
+                _ => Ok(None),
+            },
+            _ => Ok(None),
+        }
+    }
+
+    /// What a bucket cannot do although Berth needs it; a directory has been tried when it was opened.
+    pub async fn check(&self) -> Vec<Finding> {
+        match &self.store {
+            Store::Local(_) => Vec::new(),
+            Store::Object(object) => object.check().await,
         }
     }
 
@@ -195,7 +228,7 @@ impl BlobStore {
     pub async fn published(&self, id: &UploadId) -> Result<Vec<(Digest, Location)>, Error> {
         match &self.store {
             Store::Local(local) => local.published(id).await,
-            // In a bucket the part itself may be the blob; it is found through the session's parts.
+            // In a bucket the row of the session and the one of the blob change places in one transaction.
             Store::Object(_) => Ok(Vec::new()),
         }
     }
@@ -227,8 +260,24 @@ impl BlobStore {
         }
     }
 
-    /// Uploads of which a crash before `before` may have left something. A bucket has nothing of the kind: its parts are
-    /// in the sessions' rows.
+    /// Multipart uploads to a bucket that have not ended: those of requests under way, and what a crash has left.
+    pub async fn open_multiparts(&self) -> Result<Vec<OpenMultipart>, Error> {
+        match &self.store {
+            Store::Local(_) => Ok(Vec::new()),
+            Store::Object(object) => object.open_multiparts().await,
+        }
+    }
+
+    /// Ends a multipart upload that no request is writing to, and removes its parts. Doing so twice is harmless.
+    pub async fn end_multipart(&self, multipart: &OpenMultipart) -> Result<(), Error> {
+        match &self.store {
+            Store::Local(_) => Ok(()),
+            Store::Object(object) => object.end_multipart(multipart).await,
+        }
+    }
+
+    /// Uploads of which a crash before `before` may have left something. A bucket has nothing of the kind: each of its
+    /// uploads has a row.
     pub async fn leftover_uploads(&self, before: SystemTime) -> Result<Vec<UploadId>, Error> {
         match &self.store {
             Store::Local(local) => local.leftovers(before).await,

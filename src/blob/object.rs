@@ -1,31 +1,70 @@
 //! Blobs as objects of a bucket, or of memory, through `OpenDAL`.
 //!
 //! ```text
-//! uploads/<upload id>/<n>                  the nth request of an upload; with one request it stays the blob
-//! blobs/sha256/ab/<hex>.<upload id>        a blob that was joined from several
+//! blobs/<upload id>/<offset>.<nonce>       bytes of an upload, from this offset on
 //! ```
+//!
+//! Each request streams into an object of its own ([`receive`]). When an upload ends with one object, that object stays
+//! and is the blob; several are joined to one first ([`join`]), and removed. So everything that an upload ever made lies
+//! below one prefix, and when its blob's row is committed only the blob is left there. The session's row is written before
+//! the first object and removed in the transaction that names the blob: what a crash leaves is found through the rows, and
+//! nothing ever walks the bucket.
+//!
+//! Multipart uploads that a crash leaves open are no objects, and have no row: [`multiparts`] finds them.
 
-use std::collections::BTreeMap;
+mod check;
+mod join;
+mod multiparts;
+mod open;
+mod receive;
+mod spool;
+
 use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
-use opendal::layers::{RetryLayer, TimeoutLayer};
-use opendal::{ErrorKind, Operator, services};
+use futures::{Stream, TryStreamExt as _};
+use opendal::{ErrorKind, Operator};
+use tokio::task::JoinHandle;
 
+pub use check::Finding;
+pub use multiparts::OpenMultipart;
+pub(super) use open::bare as bare_operator;
+
+use super::bucket_error::BucketError;
+use super::buffers::Buffers;
 use super::hasher::Hasher;
 use super::probe::{Probe, Step};
+use super::redirect::Links;
 use super::session::{Part, Session};
-use super::{Append, BodyError, Error, Location, blocking, io};
-use crate::config::Backend;
+use super::{Append, BodyError, Error, Location, Space, blocking, io, lost};
+use crate::config::{Backend, Storage};
 use crate::oci::{Algorithm, ByteRange, Digest, UploadId};
+use crate::secret::random_text;
+use multiparts::Multiparts;
+use spool::Spools;
 
-/// Size of the pieces that a bucket's multipart upload has; S3 wants at least 5 MiB.
-const PIECE_BYTES: usize = 8 << 20;
+/// Sizes of objects that are remembered.
+const KNOWN: usize = 4096;
 
-#[derive(Clone, Debug)]
+/// An object's size is asked for again after this long, so that one which somebody removed is noticed.
+const TRUSTED_FOR: Duration = Duration::from_secs(5);
+
+/// When an object's size was seen, and what it was.
+type KnownSizes = quick_cache::sync::Cache<Location, (Instant, u64)>;
+
+#[derive(Debug)]
 pub(super) struct ObjectStore {
     operator: Operator,
+    /// Without retries.
+    hasty: Operator,
+    backend: Backend,
+    buffers: Buffers,
+    spools: Spools,
+    multiparts: Option<Multiparts>,
+    links: Option<Links>,
+    known: KnownSizes,
     probe: Probe,
 }
 
@@ -43,25 +82,40 @@ impl ObjectReader {
         range: ByteRange,
     ) -> Result<impl Stream<Item = std::io::Result<Bytes>> + Send + use<>, Error> {
         let reader = self.operator.reader(self.location.as_str()).await?;
-        Ok(reader.into_bytes_stream(range.start..range.end).await?)
+        let stream = reader.into_stream(range.start..range.end).await?;
+        Ok(stream
+            .map_ok(|buffer| buffer.to_bytes())
+            .map_err(|error| std::io::Error::other(BucketError::from(error))))
+    }
+
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 }
 
 impl ObjectStore {
-    pub(super) fn open(
-        backend: Backend,
-        options: &BTreeMap<String, String>,
-        probe: Probe,
-    ) -> Result<Self, Error> {
-        let options = options.iter().map(|(key, value)| (key.clone(), value.clone()));
-        let operator = match backend {
-            Backend::Fs | Backend::Memory => Operator::from_iter::<services::Memory>(options)?,
-            Backend::S3 => Operator::from_iter::<services::S3>(options)?,
-            Backend::Azblob => Operator::from_iter::<services::Azblob>(options)?,
-            Backend::Gcs => Operator::from_iter::<services::Gcs>(options)?,
-        };
-        let operator = operator.layer(TimeoutLayer::new()).layer(RetryLayer::new().with_jitter());
-        Ok(Self { operator, probe })
+    pub(super) fn open(config: &Storage, probe: Probe) -> Result<Self, Error> {
+        let operator = open::operator(config.backend, &config.options)?;
+        Ok(Self {
+            multiparts: Multiparts::open(config)?,
+            links: Links::open(config)?,
+            // The memory of one is not the memory of another.
+            hasty: match config.backend {
+                Backend::Memory | Backend::Fs => operator.clone(),
+                bucket => open::hasty_operator(bucket, &config.options)?,
+            },
+            operator,
+            backend: config.backend,
+            buffers: Buffers::new(config.buffers.get()),
+            spools: Spools::open(&config.data)?,
+            known: KnownSizes::new(KNOWN),
+            probe,
+        })
+    }
+
+    /// Where links for clients come from, if they are sent to the bucket at all.
+    pub(super) fn links(&self) -> Option<&Links> {
+        self.links.as_ref()
     }
 
     fn at(&self, step: Step, key: &str) -> Result<(), Error> {
@@ -72,67 +126,52 @@ impl ObjectStore {
         &self,
         id: &UploadId,
         session: &mut Session,
-        mut body: S,
+        body: S,
         append: Append,
-        batch_bytes: impl Fn() -> usize,
+        space: &Arc<Space>,
     ) -> Result<(), Error>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send,
         E: Into<BodyError>,
     {
-        let key = format!("uploads/{id}/{}", session.parts.len());
-        self.at(Step::Open, &key)?;
-        let mut writer = self.operator.writer_with(&key).chunk(PIECE_BYTES).await?;
-        let mut hasher = session.hasher.clone();
-        let (mut batch, mut batched, mut size) = (Vec::new(), 0, 0u64);
-        let mut ended = Ok(());
-        loop {
-            let chunk = match body.next().await {
-                Some(Ok(chunk)) => Some(chunk),
-                Some(Err(error)) => {
-                    ended = Err(Error::Interrupted(error.into()));
-                    None
-                }
-                None => None,
-            };
-            let last = chunk.is_none();
-            if let Some(chunk) = chunk {
-                size += chunk.len() as u64;
-                batched += chunk.len();
-                batch.push(chunk);
-            }
-            if append.exactly.is_some_and(|expected| size > expected) {
+        receive::receive(self, id, session, body, append, space).await
+    }
+
+    /// Looks at what is in the bucket of an upload whose row was read: objects that the row does not know yet count if they
+    /// continue what it knows.
+    pub(super) async fn resume(&self, id: &UploadId, session: &mut Session) -> Result<(), Error> {
+        let mut found = self.list(id).await?;
+        let known = session.parts.len();
+        let mut parts = Vec::new();
+        let mut size = 0;
+        for part in std::mem::take(&mut session.parts) {
+            // What is missing takes what is behind it along.
+            if !found.iter().any(|object| object.key == part.key && object.size == part.size) {
                 break;
             }
-            if last || batched >= batch_bytes() {
-                let bytes = std::mem::take(&mut batch);
-                batched = 0;
-                self.at(Step::Write, &key)?;
-                let written = bytes.clone();
-                let (advanced, ()) =
-                    tokio::try_join!(hash(hasher, bytes), write_all(&mut writer, written))?;
-                hasher = advanced;
-            }
-            if last {
-                break;
-            }
+            size += part.size;
+            found.retain(|object| object.key != part.key);
+            parts.push(part);
         }
-        if let Some(expected) = append.exactly
-            && ended.is_ok()
-            && size != expected
+        let mut hasher = Hasher::new(session.hasher.algorithm());
+        let mut unhashed = 0;
+        if parts.len() == known && size == session.size {
+            hasher = session.hasher.clone();
+            unhashed = known;
+        }
+        while let Some(at) =
+            found.iter().position(|object| object.offset == Some(size) && object.size > 0)
         {
-            writer.abort().await?;
-            return Err(Error::SizeMismatch { expected, actual: size });
+            let object = found.swap_remove(at);
+            size += object.size;
+            parts.push(Part { key: object.key, size: object.size });
         }
-        if size == 0 {
-            writer.abort().await?;
-            return ended;
-        }
-        self.at(Step::Sync, &key)?;
-        writer.close().await?;
-        session.parts.push(Part { key, size });
-        session.replace(session.size + size, hasher);
-        ended
+        let hasher = self.hash_parts(hasher, &parts[unhashed..]).await?;
+        // A request of the process before us may still arrive.
+        session.untidy = true;
+        session.parts = parts;
+        session.replace(size, hasher);
+        Ok(())
     }
 
     pub(super) async fn rehash(
@@ -140,67 +179,120 @@ impl ObjectStore {
         session: &Session,
         algorithm: Algorithm,
     ) -> Result<Digest, Error> {
-        let mut hasher = Hasher::new(algorithm);
-        for part in &session.parts {
-            let mut bytes =
-                self.operator.reader(&part.key).await?.into_bytes_stream(0..part.size).await?;
-            while let Some(chunk) = bytes.try_next().await.map_err(io(Path::new(&part.key)))? {
-                hasher = hash(hasher, vec![chunk]).await?;
-            }
-        }
-        Ok(hasher.digest())
+        Ok(self.hash_parts(Hasher::new(algorithm), &session.parts).await?.digest())
     }
 
+    async fn hash_parts(&self, mut hasher: Hasher, parts: &[Part]) -> Result<Hasher, Error> {
+        for part in parts {
+            let mut bytes = self.read_part(part).await?;
+            while let Some(chunk) = bytes.try_next().await? {
+                hasher = hash(hasher, chunk).await?;
+            }
+        }
+        Ok(hasher)
+    }
+
+    async fn read_part(
+        &self,
+        part: &Part,
+    ) -> Result<impl Stream<Item = Result<Bytes, Error>> + Unpin + Send + use<>, Error> {
+        let path = Path::new(&part.key).to_owned();
+        let reader = self.operator.reader(&part.key).await?;
+        let stream = reader.into_stream(0..part.size).await?;
+        Ok(stream.map_ok(|buffer| buffer.to_bytes()).map_err(move |error| {
+            let error = BucketError::from(error);
+            if error.is_missing() {
+                lost(&path)(std::io::Error::new(std::io::ErrorKind::NotFound, error))
+            } else {
+                error.into()
+            }
+        }))
+    }
+
+    /// Makes the session's only object the blob; several are joined first.
     pub(super) async fn finish(
         &self,
         id: &UploadId,
-        session: &Session,
+        session: &mut Session,
         digest: &Digest,
     ) -> Result<Location, Error> {
-        if let [part] = &session.parts[..] {
-            self.at(Step::Publish, &part.key)?;
-            return Ok(Location::new(part.key.as_str()));
-        }
-        let hex = digest.hex();
-        let key = format!("blobs/{}/{}/{hex}.{id}", digest.algorithm(), &hex[..2]);
-        self.at(Step::Publish, &key)?;
-        if session.parts.is_empty() {
-            self.operator.write(&key, Bytes::new()).await?;
-            return Ok(Location::new(key));
-        }
-        let mut writer = self.operator.writer_with(&key).chunk(PIECE_BYTES).await?;
-        for part in &session.parts {
-            let mut bytes =
-                self.operator.reader(&part.key).await?.into_bytes_stream(0..part.size).await?;
-            while let Some(chunk) = bytes.try_next().await.map_err(io(Path::new(&part.key)))? {
-                writer.write(chunk).await?;
+        tracing::trace!(upload.id = %id, blob.digest = %digest, "an upload becomes a blob");
+        match &session.parts[..] {
+            [] => {
+                let key = new_key(id, 0);
+                self.at(Step::Publish, &key)?;
+                self.write(&key, Bytes::new()).await?;
+                session.parts = vec![Part { key, size: 0 }];
+            }
+            [part] => self.at(Step::Publish, &part.key)?,
+            parts => {
+                let key = new_key(id, 0);
+                self.at(Step::Publish, &key)?;
+                join::join(self, parts, &key, session.size).await?;
+                // From here on the joined object is the upload, and the others are leftovers.
+                session.parts = vec![Part { key, size: session.size }];
+                session.untidy = true;
             }
         }
-        writer.close().await?;
+        let key = session.parts[0].key.clone();
+        if session.untidy {
+            self.remove_all(id, Some(&key)).await?;
+            session.untidy = false;
+        }
         Ok(Location::new(key))
     }
 
-    /// Removes the parts, other than one that became the blob.
-    pub(super) async fn remove_parts(
+    /// Removes all objects of an upload, other than one.
+    pub(super) async fn remove_all(
         &self,
-        session: &Session,
-        except: Option<&Location>,
+        id: &UploadId,
+        except: Option<&str>,
     ) -> Result<(), Error> {
-        for part in &session.parts {
-            if except.is_some_and(|blob| blob.as_str() == part.key) {
-                continue;
-            }
-            self.at(Step::Delete, &part.key)?;
-            self.operator.delete(&part.key).await?;
+        let objects = self.list(id).await?.into_iter().map(|object| object.key);
+        self.remove(objects.filter(|key| except != Some(key))).await
+    }
+
+    /// Removes the objects that a session knows of.
+    pub(super) async fn remove_parts(&self, session: &Session) -> Result<(), Error> {
+        self.remove(session.parts.iter().map(|part| part.key.clone())).await
+    }
+
+    async fn remove(&self, keys: impl Iterator<Item = String>) -> Result<(), Error> {
+        for key in keys {
+            self.at(Step::Delete, &key)?;
+            self.operator.delete(&key).await?;
         }
         Ok(())
     }
 
+    async fn list(&self, id: &UploadId) -> Result<Vec<Object>, Error> {
+        let prefix = prefix(id);
+        let mut found = Vec::new();
+        let mut entries = self.operator.lister(&prefix).await?;
+        while let Some(entry) = entries.try_next().await? {
+            let key = entry.path();
+            if let Some(name) = key.strip_prefix(&prefix).filter(|name| !name.is_empty()) {
+                let offset = name.split('.').next().and_then(|offset| offset.parse().ok());
+                let size = entry.metadata().content_length();
+                found.push(Object { key: key.to_owned(), offset, size });
+            }
+        }
+        Ok(found)
+    }
+
     pub(super) async fn load(&self, location: &Location, size: u64) -> Result<ObjectReader, Error> {
+        let reader = ObjectReader { operator: self.operator.clone(), location: location.clone() };
+        if let Some((seen, known)) = self.known.get(location)
+            && seen.elapsed() < TRUSTED_FOR
+            && known == size
+        {
+            return Ok(reader);
+        }
         self.at(Step::Load, location.as_str())?;
         match self.operator.stat(location.as_str()).await {
             Ok(found) if found.content_length() == size => {
-                Ok(ObjectReader { operator: self.operator.clone(), location: location.clone() })
+                self.known.insert(location.clone(), (Instant::now(), size));
+                Ok(reader)
             }
             Ok(_) => Err(Error::Missing(location.clone())),
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -211,26 +303,73 @@ impl ObjectStore {
     }
 
     pub(super) async fn delete(&self, location: &Location) -> Result<(), Error> {
-        self.at(Step::Delete, location.as_str())?;
-        Ok(self.operator.delete(location.as_str()).await?)
+        self.known.remove(location);
+        self.remove(std::iter::once(location.as_str().to_owned())).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), Error> {
-        Ok(self.operator.check().await?)
+        Ok(self.hasty.check().await?)
+    }
+
+    pub(super) async fn open_multiparts(&self) -> Result<Vec<OpenMultipart>, Error> {
+        match &self.multiparts {
+            Some(multiparts) => multiparts.list().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    pub(super) async fn end_multipart(&self, multipart: &OpenMultipart) -> Result<(), Error> {
+        match &self.multiparts {
+            Some(multiparts) => multiparts.end(multipart).await,
+            None => Ok(()),
+        }
     }
 }
 
-async fn hash(mut hasher: Hasher, batch: Vec<Bytes>) -> Result<Hasher, Error> {
+/// What lies below an upload's prefix.
+struct Object {
+    key: String,
+    /// Where its bytes belong, as far as its name tells.
+    offset: Option<u64>,
+    size: u64,
+}
+
+fn prefix(id: &UploadId) -> String {
+    format!("blobs/{id}/")
+}
+
+/// A name that nobody has used: a request that comes late, or a second time, meets no other one's object.
+fn new_key(id: &UploadId, offset: u64) -> String {
+    format!("{}{offset}.{}", prefix(id), random_text(6))
+}
+
+async fn hash(mut hasher: Hasher, bytes: Bytes) -> Result<Hasher, Error> {
     blocking(move || {
-        batch.iter().for_each(|bytes| hasher.update(bytes));
+        hasher.update(&bytes);
         Ok(hasher)
     })
     .await
 }
 
-async fn write_all(writer: &mut opendal::Writer, batch: Vec<Bytes>) -> Result<(), Error> {
-    for bytes in batch {
-        writer.write(bytes).await?;
+/// Bytes are hashed beside being sent.
+enum Hashing {
+    Idle(Box<Hasher>),
+    Busy(JoinHandle<Hasher>),
+}
+
+impl Hashing {
+    async fn idle(self) -> Result<Hasher, Error> {
+        match self {
+            Self::Idle(hasher) => Ok(*hasher),
+            Self::Busy(hashing) => hashing.await.map_err(|_| Error::Stopped),
+        }
     }
-    Ok(())
+
+    async fn update(self, bytes: Bytes) -> Result<Self, Error> {
+        let mut hasher = self.idle().await?;
+        Ok(Self::Busy(tokio::task::spawn_blocking(move || {
+            hasher.update(&bytes);
+            hasher
+        })))
+    }
 }

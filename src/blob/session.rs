@@ -15,6 +15,9 @@ pub struct Session {
     pub(super) hasher: Hasher,
     /// Objects in a bucket, in order; empty on a filesystem.
     pub(super) parts: Vec<Part>,
+    /// There may be objects in the bucket that are none of the parts.
+    #[serde(default)]
+    pub(super) untidy: bool,
     /// The boot of the machine in which the bytes were written. They were not synced: after another boot the file is
     /// what counts, and is hashed anew.
     boot: String,
@@ -34,6 +37,7 @@ impl Session {
             size: 0,
             hasher: Hasher::new(algorithm),
             parts: Vec::new(),
+            untidy: false,
             boot: this_boot().to_owned(),
         }
     }

@@ -44,6 +44,26 @@ pub const KEYS: &[(&str, &str)] = &[
         "storage.options",
         "A table of settings for a bucket, named as OpenDAL names them: `bucket`, `endpoint`, `region`, `access_key_id`, ...",
     ),
+    (
+        "storage.check",
+        "Try at the start whether the bucket can do what Berth needs, and refuse to start if it cannot.",
+    ),
+    (
+        "storage.buffers",
+        "Memory that all uploads to a bucket may use together, at least `32MiB`. More of it lets more of them run at full speed.",
+    ),
+    (
+        "storage.redirect.public_endpoint",
+        "Where clients reach the bucket, if not at `storage.options.endpoint`, which is what Berth itself uses.",
+    ),
+    (
+        "storage.redirect.lifetime",
+        "How long a link to the bucket is good. A transfer that has begun goes on after it.",
+    ),
+    (
+        "storage.redirect.rules",
+        "Which pulls of blobs are sent to the bucket; the first rule that fits decides, and without one Berth serves the blob. See `docs/storage.md`.",
+    ),
     ("uploads.expire_after", "An upload untouched for this long is dropped."),
     (
         "registry.require_children",

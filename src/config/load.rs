@@ -330,6 +330,12 @@ fn read_text(
             .parse()
             .map(Value::Boolean)
             .map_err(|_| format!("`{text}` is not `true` or `false`")),
+        // Tables are written as in the file: `[{ min_size = "1MiB" }]`.
+        Some(Value::Array(_)) if text.trim_start().starts_with('[') => {
+            toml::from_str::<Table>(&format!("value = {text}"))
+                .map_err(|error| format!("`{text}`: {}", error.message()))
+                .and_then(|mut table| table.remove("value").ok_or_else(|| "no value".to_owned()))
+        }
         // A list, separated by commas.
         Some(Value::Array(_)) => {
             let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());

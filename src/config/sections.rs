@@ -80,6 +80,47 @@ pub struct Storage {
     pub reserve: Reserve,
     /// Settings of the backend, handed to `OpenDAL` as they are.
     pub options: BTreeMap<String, String>,
+    /// Whether the bucket is tried at the start.
+    pub check: bool,
+    /// Memory that all uploads to a bucket may use together.
+    pub buffers: ByteSize,
+    /// Pulls that are sent to the bucket.
+    pub redirect: Redirect,
+}
+
+/// `[storage.redirect]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redirect {
+    /// Where clients reach the bucket, if not where Berth does.
+    #[serde(with = "optional")]
+    pub public_endpoint: Option<String>,
+    /// How long a link to the bucket is good.
+    pub lifetime: HumanDuration,
+    /// The first that fits decides.
+    pub rules: Vec<RedirectRule>,
+}
+
+/// One of `[[storage.redirect.rules]]`: what is left out fits every pull.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RedirectRule {
+    /// Addresses that clients come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<IpNet>,
+    /// Blobs of at least this size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_size: Option<ByteSize>,
+    /// What the client calls itself in `User-Agent`, with `*` for any text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
+    /// Whether to send it to the bucket.
+    #[serde(default = "yes")]
+    pub redirect: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// `storage.backend`
@@ -234,7 +275,16 @@ impl Default for Storage {
             backend: Backend::Fs,
             reserve: Reserve::Auto,
             options: BTreeMap::new(),
+            check: true,
+            buffers: ByteSize::bytes(128 << 20),
+            redirect: Redirect::default(),
         }
+    }
+}
+
+impl Default for Redirect {
+    fn default() -> Self {
+        Self { public_endpoint: None, lifetime: HumanDuration::seconds(300), rules: Vec::new() }
     }
 }
 
@@ -311,8 +361,10 @@ impl Config {
             60,
             "one minute, the least that Docker expects",
         );
+        at_least("storage.redirect.lifetime", self.storage.redirect.lifetime, 10, "ten seconds");
         at_least("auth.session_lifetime", self.auth.session_lifetime, 60, "one minute");
         at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
+        problems.extend(self.storage.check());
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));
@@ -324,6 +376,33 @@ impl Config {
             if limit == 0 {
                 problems.push((key, "0 would lock everyone out; use at least 1".to_owned()));
             }
+        }
+        problems
+    }
+}
+
+impl Storage {
+    fn check(&self) -> Vec<(&'static str, String)> {
+        let mut problems = Vec::new();
+        if self.buffers < ByteSize::bytes(32 << 20) {
+            let what = format!("{} is less than 32MiB, which one upload needs", self.buffers);
+            problems.push(("storage.buffers", what));
+        }
+        // A signature holds for seven days at most, on all providers.
+        if self.redirect.lifetime > HumanDuration::seconds(7 * 86_400) {
+            let what = "no provider signs for longer than `7d`".to_owned();
+            problems.push(("storage.redirect.lifetime", what));
+        }
+        let is_bucket = matches!(self.backend, Backend::S3 | Backend::Azblob | Backend::Gcs);
+        if !is_bucket && self.redirect.rules.iter().any(|rule| rule.redirect) {
+            let what = "only a bucket can be redirected to: set `storage.backend`".to_owned();
+            problems.push(("storage.redirect.rules", what));
+        }
+        if let Some(url) = &self.redirect.public_endpoint
+            && !["https://", "http://"].iter().any(|scheme| url.starts_with(scheme))
+        {
+            let what = "write it as `https://host`, as clients reach it".to_owned();
+            problems.push(("storage.redirect.public_endpoint", what));
         }
         problems
     }

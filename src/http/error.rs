@@ -282,6 +282,9 @@ impl From<registry::Error> for Error {
             E::Refused(_) | E::Meta(_) | E::Blob(_) => match error {
                 E::Refused(refusal) => refusal.into(),
                 E::Meta(cause) => cause.into(),
+                E::Blob(cause) if cause.is_passing() => {
+                    Self::unavailable("the blob store does not answer; try again", cause)
+                }
                 other => Self::internal(other),
             },
         }

@@ -201,7 +201,8 @@ impl Meta {
     /// Makes a finished blob visible in a repository, and ends the upload that brought it.
     ///
     /// Returns the location that is not needed: `blob`'s own if the bytes were there already, or the old one if the row
-    /// pointed at `broken`, an object that is missing or damaged.
+    /// pointed at `broken`, an object that is missing or damaged. In the first case the upload's row stays until
+    /// [`Meta::delete_upload`], as it may be all that tells of the copy.
     pub async fn commit_blob(
         &self,
         name: &RepositoryName,
@@ -214,6 +215,7 @@ impl Meta {
         self.db
             .write(move |tx| {
                 let existing = find(tx, &blob.digest)?;
+                let own = blob.location.clone();
                 let (id, unneeded) = match existing {
                     None => (insert(tx, &blob, now)?, None),
                     Some(row) if broken.as_ref() == Some(&row.location) => {
@@ -231,7 +233,9 @@ impl Meta {
                 };
                 let by = By { actor: &actor, repository: &name, now };
                 link(tx, id, &blob.digest, blob.size, None, by)?;
-                if let Some(upload) = upload {
+                if let Some(upload) = upload
+                    && unneeded.as_ref() != Some(&own)
+                {
                     super::upload::delete(tx, &upload)?;
                 }
                 Ok(unneeded)

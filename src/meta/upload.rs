@@ -24,6 +24,15 @@ pub(super) fn delete(tx: &mut Tx<'_>, id: &UploadId) -> Result<bool, Error> {
     Ok(tx.execute("DELETE FROM upload WHERE id = $1", (id,))? == 1)
 }
 
+fn insert(tx: &mut Tx<'_>, row: &UploadRow) -> Result<(), Error> {
+    tx.execute(
+        "INSERT INTO upload (id, repository, owner, state, started_at, updated_at)
+         VALUES ($1, $2, $3, $4, $5, $5)",
+        (&row.id, &row.repository, &row.owner, &row.state, row.updated_at),
+    )
+    .map(drop)
+}
+
 fn read(row: &super::tx::Row<'_>) -> Result<UploadRow, Error> {
     Ok(UploadRow {
         id: row.get("id")?,
@@ -38,14 +47,12 @@ impl Meta {
     /// Saves a new session, without waiting: a client that was told of a session which a crash then swallows is told that
     /// it is unknown, and starts another.
     pub fn start_upload(&self, row: UploadRow) {
-        self.db.write_behind(move |tx| {
-            tx.execute(
-                "INSERT INTO upload (id, repository, owner, state, started_at, updated_at)
-                 VALUES ($1, $2, $3, $4, $5, $5)",
-                (&row.id, &row.repository, &row.owner, &row.state, row.updated_at),
-            )
-            .map(drop)
-        });
+        self.db.write_behind(move |tx| insert(tx, &row));
+    }
+
+    /// As [`Meta::start_upload`], and waits: from then on a crash cannot make it forgotten.
+    pub async fn start_upload_durably(&self, row: UploadRow) -> Result<(), Error> {
+        self.db.write(move |tx| insert(tx, &row)).await
     }
 
     /// Saves how far a session has come, without waiting. One that has ended meanwhile stays ended.

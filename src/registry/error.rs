@@ -127,6 +127,7 @@ impl From<blob::Error> for Error {
             B::SizeMismatch { expected, actual } => Self::SizeInvalid { expected, actual },
             B::Interrupted(cause) => Self::Interrupted(cause),
             B::NoSpace { .. } => Self::Full(error.to_string()),
+            B::Bucket(_) if error.is_full() => Self::Full(error.to_string()),
             other if other.is_full() => Self::Full("the disk is full".into()),
             other => Self::Blob(other),
         }

@@ -83,20 +83,29 @@ impl Sessions {
         Self { meta, blobs, clock, live: Arc::default() }
     }
 
-    pub(super) fn start(&self, grant: &Grant, algorithm: Algorithm) -> Result<UploadId, Error> {
+    pub(super) async fn start(
+        &self,
+        grant: &Grant,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
         if self.count() >= MOST_SESSIONS {
             return Err(Error::TooManyUploads);
         }
         let (id, now) = (UploadId::random(), self.clock.now());
         let session = Session::new(algorithm);
         let (repository, owner) = (grant.repository().clone(), grant.principal().actor());
-        self.meta.start_upload(UploadRow {
+        let row = UploadRow {
             id: id.clone(),
             repository: repository.clone(),
             owner: owner.clone(),
             state: session.save(),
             updated_at: now,
-        });
+        };
+        if self.blobs.needs_row() {
+            self.meta.start_upload_durably(row).await?;
+        } else {
+            self.meta.start_upload(row);
+        }
         let open = Stage::Open(Box::new(Open { repository, owner, session, touched: now }));
         self.lock().insert(id.clone(), Arc::new(tokio::sync::Mutex::new(open)));
         Ok(id)
@@ -169,6 +178,12 @@ impl Sessions {
         self.lock().remove(id);
     }
 
+    /// Whether a session is in memory: a request may be writing to it.
+    #[must_use]
+    pub fn is_live(&self, id: &UploadId) -> bool {
+        self.lock().contains_key(id)
+    }
+
     /// Sessions that are in memory.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -206,11 +221,10 @@ impl Sessions {
             if fresh {
                 continue;
             }
-            let saved = Session::restore(&row.state);
-            let session = match (&*place, &saved) {
-                (Stage::Open(open), _) => Some(&open.session),
-                (_, Ok(saved)) => Some(saved),
-                (_, Err(_)) => None,
+            // What a row tells may be older than a crash: then the blob store looks for itself.
+            let session = match &*place {
+                Stage::Open(open) => Some(&open.session),
+                Stage::Resting | Stage::Ended => None,
             };
             if let Err(error) = leftovers::discard(&self.meta, &self.blobs, &row.id, session).await
             {

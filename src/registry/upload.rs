@@ -39,7 +39,7 @@ impl Push<'_> {
     /// Starts an upload session; `algorithm` is what the client hints that it will close with.
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
         self.registry.blobs.space().check_push(0).await?;
-        self.registry.sessions.start(&self.grant, algorithm)
+        self.registry.sessions.start(&self.grant, algorithm).await
     }
 
     /// Gives this repository a blob that another one has, without its bytes being sent again. Only repositories that the
@@ -144,6 +144,15 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        if self.registry.blobs.needs_row() {
+            let id = self.start_upload(digest.algorithm()).await?;
+            let finished = self.finish(&id, body, digest).await;
+            if finished.is_err() {
+                // What cannot be removed now is found through its row, when it expires.
+                let _ = self.cancel(&id).await;
+            }
+            return finished;
+        }
         let (registry, digest, grant) = (self.registry.clone(), digest.clone(), self.grant.clone());
         let append = Append { exactly: None, announced: body.length };
         on_its_own(async move {
@@ -159,7 +168,7 @@ impl Push<'_> {
                 return Err(error.into());
             }
             // From here on a failure may have come after the row: what is left is for the sweep, which asks the database.
-            registry.commit(&id, &session, &digest, &grant, false).await
+            registry.commit(&id, &mut session, &digest, &grant, false).await
         })
         .await
     }
@@ -209,13 +218,19 @@ impl Registry {
     async fn commit(
         &self,
         id: &UploadId,
-        session: &Session,
+        session: &mut Session,
         digest: &Digest,
         grant: &Grant,
         has_row: bool,
     ) -> Result<(), Error> {
         let (location, broken) = match self.stored(digest).await? {
-            Stored::Whole(location) => (location, None),
+            Stored::Whole(location) => {
+                if self.blobs.needs_row() {
+                    // While its row tells of it.
+                    self.blobs.abandon(id, Some(session)).await?;
+                }
+                (location, None)
+            }
             Stored::Broken(location) => {
                 (self.blobs.finish(id, session, digest).await?, Some(location))
             }
@@ -227,12 +242,14 @@ impl Registry {
         let meta = &self.meta;
         let committed = meta.commit_blob(grant.repository(), blob, broken, upload, grant.actor());
         // From here on the blob is there. What fails now only leaves something for the sweep to remove.
-        if let Some(unneeded) = committed.await?
-            && let Err(error) = self.blobs.delete(&unneeded).await
-        {
-            tracing::error!(%error, "could not remove {}: {error}", unneeded.as_str());
+        if let Some(unneeded) = committed.await? {
+            if let Err(error) = self.blobs.delete(&unneeded).await {
+                tracing::error!(%error, "could not remove {}: {error}", unneeded.as_str());
+            } else if has_row && unneeded == location {
+                self.meta.delete_upload(id).await?;
+            }
         }
-        if let Err(error) = self.blobs.settle(id, session, &location).await {
+        if let Err(error) = self.blobs.settle(id).await {
             tracing::error!(%error, upload.id = %id, "could not remove an upload that has ended: {error}");
         }
         Ok(())

@@ -11,6 +11,9 @@ use crate::registry;
 /// How often abandoned uploads are looked for.
 const PURGE_EVERY: Duration = Duration::from_mins(1);
 
+/// How often multipart uploads are looked for that were left open: a crash leaves some, and a bucket that was away.
+const END_MULTIPARTS_EVERY: Duration = Duration::from_hours(24);
+
 /// Why a piece of work failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -44,9 +47,17 @@ impl Worker {
             Err(error) => tracing::error!(%error, "could not sweep interrupted uploads: {error}"),
         }
         let mut ticks = tokio::time::interval(PURGE_EVERY);
+        let mut days = tokio::time::interval(END_MULTIPARTS_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
+                _ = days.tick() => {
+                    tokio::select! {
+                        ended = self.end_multiparts() => tell_of_multiparts(ended),
+                        () = stop.cancelled() => break,
+                    }
+                    continue;
+                }
                 () = stop.cancelled() => break,
             }
             let purged = tokio::select! {
@@ -75,6 +86,21 @@ impl Worker {
         }
     }
 
+    /// Ends multipart uploads to a bucket that nobody is writing to; says how many.
+    pub async fn end_multiparts(&self) -> Result<u64, Error> {
+        let mut ended = 0;
+        // One that begins after this list is not on it; one that is on it and ends by itself is not there any more.
+        for multipart in self.blobs.open_multiparts().await? {
+            let sessions = self.registry.sessions();
+            if multipart.upload().is_some_and(|upload| sessions.is_live(&upload)) {
+                continue;
+            }
+            self.blobs.end_multipart(&multipart).await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
     /// Removes what uploads without a session left when the last process was killed; says of how many.
     pub async fn sweep(&self, started: SystemTime) -> Result<u64, Error> {
         let mut removed = 0;
@@ -87,5 +113,17 @@ impl Worker {
             }
         }
         Ok(removed)
+    }
+}
+
+fn tell_of_multiparts(ended: Result<u64, Error>) {
+    match ended {
+        Ok(0) => {}
+        Ok(ended) => {
+            tracing::info!(ended, "ended {ended} multipart uploads that were left open");
+        }
+        Err(error) => {
+            tracing::warn!(%error, "could not end multipart uploads that were left open: {error}");
+        }
     }
 }

@@ -20,13 +20,15 @@ use crate::support::{Blob, Client, Dice, Image, Process, Push, Style, eventually
 
 /// Pushes in all; each is of a configuration, two layers, and a manifest under two tags.
 const PUSHES: usize = 200;
+/// Fewer would tell nothing.
+const LEAST_KILLS: usize = 10;
 /// Clients that push at the same time.
 const CLIENTS: usize = 5;
 const SEED: u64 = 0x000B_E127;
 
 /// What the clients did, and what the registry told them of it.
 #[derive(Default)]
-struct Ledger {
+pub(crate) struct Ledger {
     /// Blobs, and whether they were acknowledged.
     blobs: Vec<(String, Blob, bool)>,
     /// Manifests, likewise.
@@ -140,7 +142,7 @@ async fn push_until_cut(
 }
 
 /// Sends what is missing of an upload that was cut off; says whether the session was still there.
-async fn take_up(client: &Client, repository: &str, session: &str, blob: &Blob) -> bool {
+pub(crate) async fn take_up(client: &Client, repository: &str, session: &str, blob: &Blob) -> bool {
     let status = client.get(session).await;
     if status.code == 404 {
         // Its row was not written down yet, or it had become the blob just before the end.
@@ -172,7 +174,7 @@ async fn take_up(client: &Client, repository: &str, session: &str, blob: &Blob) 
 }
 
 /// Compares what is there with what the clients know.
-async fn check(client: &Client, known: &Ledger) {
+pub(crate) async fn check(client: &Client, known: &Ledger) {
     for (repository, blob, acknowledged) in &known.blobs {
         let answer = client.get(&format!("/v2/{repository}/blobs/{}", blob.digest)).await;
         if *acknowledged || answer.code != 404 {
@@ -203,13 +205,27 @@ async fn check(client: &Client, known: &Ledger) {
 
 #[tokio::test]
 async fn kill_9_loses_nothing_that_was_acknowledged() {
-    println!("seed {SEED:#x}");
-    let (mut dice, directory) = (Dice::new(SEED), Arc::new(tempfile::tempdir().unwrap()));
+    let directory = Arc::new(tempfile::tempdir().unwrap());
     let data = directory.path().join("data");
-    let left = Arc::new(AtomicUsize::new(PUSHES));
+    let known = push_and_kill(PUSHES, LEAST_KILLS, || Process::start(&data)).await;
+    let berth = Process::start(&data);
+    check(&berth.admin(), &known).await;
+    berth.kill();
+    nothing_is_left_behind(&directory, &known).await;
+}
+
+/// Lets clients push, and kills the registry again and again while they do.
+pub(crate) async fn push_and_kill(
+    pushes: usize,
+    least_kills: usize,
+    start: impl Fn() -> Process,
+) -> Ledger {
+    println!("seed {SEED:#x}");
+    let mut dice = Dice::new(SEED);
+    let left = Arc::new(AtomicUsize::new(pushes));
     let (mut known, mut kills, mut resumed) = (Ledger::default(), 0, 0);
     while left.load(Ordering::SeqCst) > 0 {
-        let berth = Process::start(&data);
+        let berth = start();
         let client = berth.admin();
         let mut open = Ledger::default();
         std::mem::swap(&mut open.cut, &mut known.cut);
@@ -221,7 +237,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
             }
         }
         let (steps, count) = (Steps::default(), dice.between(20, 320));
-        let pushes = (0..CLIENTS).map(|number| {
+        let pushing = (0..CLIENTS).map(|number| {
             let repository = format!("crash/r{number}");
             let mut mine = Ledger::default();
             let latest = (repository.clone(), "latest".to_owned());
@@ -230,7 +246,7 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
             let (left, steps) = (Arc::clone(&left), steps.clone());
             tokio::spawn(push_until_cut(client.clone(), repository, dice, left, steps, mine))
         });
-        let pushes = join_all(pushes.collect::<Vec<_>>());
+        let pushes = join_all(pushing.collect::<Vec<_>>());
         let mut pushes = std::pin::pin!(pushes);
         let ended = tokio::select! {
             ended = pushes.as_mut() => Some(ended),
@@ -247,13 +263,9 @@ async fn kill_9_loses_nothing_that_was_acknowledged() {
         }
     }
     println!("{kills} kills, {resumed} sessions resumed");
-    assert!(kills >= 10, "too few kills to tell anything: {kills}");
+    assert!(kills >= least_kills, "too few kills to tell anything: {kills}");
     assert!(resumed >= 3, "too few sessions were cut off to tell anything: {resumed}");
-
-    let berth = Process::start(&data);
-    check(&berth.admin(), &known).await;
-    berth.kill();
-    nothing_is_left_behind(&directory, &known).await;
+    known
 }
 
 /// After another start and the purge of old sessions: no uploads, no file without a row, no row without a file.

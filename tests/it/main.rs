@@ -11,6 +11,7 @@ mod access;
 mod api;
 mod cli;
 mod cli_client;
+mod cloud;
 mod copy;
 mod crash;
 mod disk;

@@ -13,10 +13,11 @@ use http::{Extensions, Method, StatusCode};
 use super::manifests::{is_unchanged, plain, wants_body};
 use crate::app::App;
 use crate::auth::Principal;
+use crate::blob::Asker;
 use crate::http::Error;
 use crate::http::body::{Piece, blob_body};
 use crate::http::extract::{InPath, Query};
-use crate::http::request::Peer;
+use crate::http::request::{Info, Peer};
 use crate::oci::range::{self, Requested};
 use crate::oci::{ByteRange, Digest, ErrorCode, RepositoryName};
 use crate::registry::Blob;
@@ -48,7 +49,19 @@ pub(super) async fn get(
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(response);
     }
-    let pieces = match requested(&headers, &blob) {
+    let requested = requested(&headers, &blob);
+    // Buckets neither answer several ranges nor know our tags.
+    let may_redirect = wants_body(&method)
+        && matches!(requested, Requested::Whole | Requested::One(_))
+        && !headers.contains_key(header::IF_RANGE);
+    if may_redirect && let Some(link) = link(&app, &blob, &headers, &extensions).await {
+        set.insert(header::LOCATION, link);
+        set.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        set.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
+        *response.status_mut() = StatusCode::TEMPORARY_REDIRECT;
+        return Ok(response);
+    }
+    let pieces = match requested {
         Requested::Whole => {
             set.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
             whole(blob.size)
@@ -98,6 +111,28 @@ pub(super) async fn delete(
     let InPath(digest) = digest?;
     remove.blob(&digest, query.is_on("force")).await?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// Where the bucket serves this blob, if the client is to fetch it there. Without a link Berth serves it itself.
+async fn link(
+    app: &App,
+    blob: &Blob,
+    headers: &HeaderMap,
+    extensions: &Extensions,
+) -> Option<HeaderValue> {
+    let address = extensions.get::<Info>()?.origin.address;
+    let client = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    let asker = Asker { address, client, size: blob.size };
+    let link = match app.blobs.link(&blob.content, &asker).await {
+        Ok(link) => link?,
+        Err(error) => {
+            tracing::warn!(%error, blob.digest = %blob.digest, "a pull could not be redirected: {error}");
+            return None;
+        }
+    };
+    let mut link = HeaderValue::from_str(link.expose()).ok()?;
+    link.set_sensitive(true);
+    Some(link)
 }
 
 /// What the headers ask for; `If-Range` with another digest asks for the whole.

@@ -2,12 +2,14 @@
 
 mod answer;
 mod app;
+mod bucket;
 mod client;
 mod command;
 mod dice;
 mod image;
 mod process;
 mod receiver;
+pub(crate) mod servers;
 mod small_disk;
 pub(crate) mod stored_files;
 mod style;
@@ -15,6 +17,7 @@ mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{Role, TestApp, tester};
+pub(crate) use bucket::Bucket;
 pub(crate) use client::Client;
 pub(crate) use command::{Said, berth, berth_command, berth_reads, run};
 pub(crate) use dice::Dice;

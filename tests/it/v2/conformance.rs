@@ -375,7 +375,10 @@ async fn delete(client: &Client, data: &Data) {
 
 #[tokio::test]
 async fn each_kind_of_data_is_pushed_listed_pulled_and_deleted() {
-    let berth = TestApp::start().await;
+    each_kind_of_data(&TestApp::start().await).await;
+}
+
+pub(crate) async fn each_kind_of_data(berth: &TestApp) {
     let admin = berth.admin().await;
     for (name, data) in all_data() {
         eprintln!("{name}");
@@ -436,7 +439,10 @@ async fn push_out_of_order(client: &Client, blob: &Blob, put_last: bool) {
 
 #[tokio::test]
 async fn the_checks_of_the_blob_api_pass_for_both_algorithms() {
-    let berth = TestApp::start().await;
+    the_checks_of_the_blob_api(&TestApp::start().await).await;
+}
+
+pub(crate) async fn the_checks_of_the_blob_api(berth: &TestApp) {
     let admin = berth.admin().await;
     for (algorithm, seed) in [(Algorithm::Sha256, 1), (Algorithm::Sha512, 100)] {
         let random = |seed| Blob::with(algorithm, Blob::random(1_531, seed).bytes);

@@ -41,7 +41,10 @@ async fn deleting_a_manifest_removes_all_its_tags_in_this_repository() {
 
 #[tokio::test]
 async fn deleting_a_blob_takes_it_from_one_repository_alone() {
-    let berth = TestApp::start().await;
+    deleting_a_blob(&TestApp::start().await).await;
+}
+
+pub(crate) async fn deleting_a_blob(berth: &TestApp) {
     let admin = berth.admin().await;
     let blob = Blob::random(100_000, 1);
     for name in ["team/app", "team/other"] {

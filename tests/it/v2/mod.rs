@@ -7,23 +7,23 @@ mod api;
 mod base;
 mod catalog;
 mod conditional;
-mod conformance;
-mod delete;
+pub(crate) mod conformance;
+pub(crate) mod delete;
 mod docker;
 mod errors;
 mod memory;
-mod mount;
+pub(crate) mod mount;
 mod pull;
-mod push;
-mod races;
+pub(crate) mod push;
+pub(crate) mod races;
 mod random;
-mod ranges;
+pub(crate) mod ranges;
 mod referrers;
-mod resume;
-mod styles;
+pub(crate) mod resume;
+pub(crate) mod styles;
 mod tables;
 mod tags;
-mod uploads;
+pub(crate) mod uploads;
 mod wire;
 
 use std::fmt::Display;
@@ -38,7 +38,7 @@ const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// A digest that nothing has.
 const NOWHERE: &str = "sha256:00000000000000000000000000000000000000000000000000000000000000ff";
 
-fn blob_path(repository: &str, digest: impl Display) -> String {
+pub(crate) fn blob_path(repository: &str, digest: impl Display) -> String {
     format!("/v2/{repository}/blobs/{digest}")
 }
 
@@ -47,7 +47,7 @@ fn manifest_path(repository: &str, reference: impl Display) -> String {
 }
 
 /// The location of an upload with the digest that closes it.
-fn closing(location: &str, digest: impl Display) -> String {
+pub(crate) fn closing(location: &str, digest: impl Display) -> String {
     let separator = if location.contains('?') { '&' } else { '?' };
     format!("{location}{separator}digest={digest}")
 }

@@ -18,7 +18,7 @@ async fn is_a_session(client: &Client, answer: crate::support::Answer, blob: &Bl
     let _ = blob;
 }
 
-pub(super) async fn mounts_with_and_without_from(berth: &TestApp) {
+pub(crate) async fn mounts_with_and_without_from(berth: &TestApp) {
     let admin = berth.admin().await;
     for (blob, query) in [
         (Blob::random(5_000, 1), "&from=team/app"),

@@ -22,7 +22,7 @@ async fn is_stored(client: &Client, answer: Answer, blob: &Blob) {
     client.head(location).await.ok();
 }
 
-pub(super) async fn every_style_stores(berth: &TestApp) {
+pub(crate) async fn every_style_stores(berth: &TestApp) {
     let admin = berth.admin().await;
     let mut seed = 0;
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
@@ -37,7 +37,7 @@ pub(super) async fn every_style_stores(berth: &TestApp) {
     }
 }
 
-pub(super) async fn no_style_stores_a_wrong_digest(berth: &TestApp) {
+pub(crate) async fn no_style_stores_a_wrong_digest(berth: &TestApp) {
     let admin = berth.admin().await;
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
         for style in Style::ALL {
@@ -54,7 +54,7 @@ pub(super) async fn no_style_stores_a_wrong_digest(berth: &TestApp) {
 }
 
 /// Multipart uploads of buckets fail with no parts at all.
-pub(super) async fn every_style_stores_nothing(berth: &TestApp) {
+pub(crate) async fn every_style_stores_nothing(berth: &TestApp) {
     let admin = berth.admin().await;
     for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
         for (style, name) in Style::ALL.into_iter().zip(["a", "b", "c", "d", "e"]) {
@@ -93,6 +93,12 @@ async fn a_session_ends_with_a_wrong_digest() {
 #[tokio::test]
 async fn pushing_the_same_blob_at_once_succeeds_for_everyone() {
     let berth = TestApp::start().await;
+    the_same_blob_at_once(&berth).await;
+    let stored = walk(&berth.directory.path().join("data/blobs"));
+    assert_eq!(stored.len(), 1, "one copy is enough: {stored:?}");
+}
+
+pub(crate) async fn the_same_blob_at_once(berth: &TestApp) {
     let admin = berth.admin().await;
     let blob = Blob::random(300_000, 1);
     let pushes = (0..8).map(|i| {
@@ -106,8 +112,6 @@ async fn pushing_the_same_blob_at_once_succeeds_for_everyone() {
     for name in ["team/app", "team/other"] {
         assert_eq!(admin.get(&blob_path(name, &blob.digest)).await.ok().bytes, blob.bytes);
     }
-    let stored = walk(&berth.directory.path().join("data/blobs"));
-    assert_eq!(stored.len(), 1, "one copy is enough: {stored:?}");
 }
 
 /// A blob that is damaged on the disk is not announced, as the client would then not push it again.

@@ -103,7 +103,10 @@ async fn of_a_manifests_push_and_its_layers_deletion_one_is_refused() {
 
 #[tokio::test]
 async fn of_many_pushes_and_deletions_of_one_blob_each_is_answered_as_it_stands() {
-    let berth = TestApp::start().await;
+    pushes_and_deletions_of_one_blob(&TestApp::start().await).await;
+}
+
+pub(crate) async fn pushes_and_deletions_of_one_blob(berth: &TestApp) {
     let admin = berth.admin().await;
     let blob = Blob::random(50_000, 1);
     let work = (0..24).map(|i| {

@@ -12,7 +12,7 @@ async fn ask(client: &Client, blob: &Blob, method: Method, range: &str) -> Answe
 
 /// The conformance suite's cases, and those that lazily pulling clients send. The total is always a number:
 /// stargz-snapshotter cannot read `*`.
-pub(super) async fn single_ranges(berth: &TestApp) {
+pub(crate) async fn single_ranges(berth: &TestApp) {
     let admin = berth.admin().await;
     for size in [2_048, 300_000] {
         let blob = Blob::random(size, 1);
@@ -55,7 +55,7 @@ pub(super) async fn single_ranges(berth: &TestApp) {
 }
 
 /// containers/image counts the parts: exactly those that it asked for, in its order, never merged.
-pub(super) async fn many_ranges(berth: &TestApp) {
+pub(crate) async fn many_ranges(berth: &TestApp) {
     let admin = berth.admin().await;
     let blob = Blob::random(300_000, 1);
     admin.push_blob("team/app", &blob).await;

@@ -38,7 +38,7 @@ async fn finish(client: &Client, upload: &str, blob: &Blob, from: usize) {
     assert!(client.get(&blob_path("team/app", &blob.digest)).await.ok().bytes == blob.bytes);
 }
 
-pub(super) async fn a_cut_upload_goes_on(berth: &TestApp) {
+pub(crate) async fn a_cut_upload_goes_on(berth: &TestApp) {
     let admin = berth.admin().await;
     let blob = Blob::random(2_000_000, 1);
     let upload = admin.start_upload("team/app").await;

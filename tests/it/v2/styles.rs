@@ -7,7 +7,7 @@ use super::closing;
 use crate::support::{Answer, Client};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
+pub(crate) enum Style {
     /// `POST ?digest=` with the blob.
     PostOnly,
     /// `POST`, then `PUT` with the blob: containerd.
@@ -21,11 +21,11 @@ pub(super) enum Style {
 }
 
 impl Style {
-    pub(super) const ALL: [Self; 5] =
+    pub(crate) const ALL: [Self; 5] =
         [Self::PostOnly, Self::PostPut, Self::Chunked, Self::ChunkedPut, Self::Stream];
 
     /// Pushes `bytes` and claims that they have `digest`; returns the last answer.
-    pub(super) async fn push(
+    pub(crate) async fn push(
         self,
         client: &Client,
         repository: &str,
@@ -79,7 +79,7 @@ impl Style {
 }
 
 /// Sends `bytes[from..to]` with the range that says so.
-pub(super) async fn send_chunk(
+pub(crate) async fn send_chunk(
     client: &Client,
     method: Method,
     location: &str,

@@ -48,7 +48,10 @@ async fn status(client: &Client, upload: &str) -> Answer {
 
 #[tokio::test]
 async fn a_chunk_that_is_not_next_is_416_and_leaves_the_session_as_it_was() {
-    let berth = TestApp::start().await;
+    a_chunk_that_is_not_next(&TestApp::start().await).await;
+}
+
+pub(crate) async fn a_chunk_that_is_not_next(berth: &TestApp) {
     let admin = berth.admin().await;
     let blob = Blob::random(3_000, 1);
     let upload = admin.start_upload("team/app").await;
@@ -74,7 +77,10 @@ async fn a_chunk_that_is_not_next_is_416_and_leaves_the_session_as_it_was() {
 
 #[tokio::test]
 async fn a_chunk_of_another_length_than_its_range_is_rolled_back() {
-    let berth = TestApp::start().await;
+    a_chunk_of_another_length(&TestApp::start().await).await;
+}
+
+pub(crate) async fn a_chunk_of_another_length(berth: &TestApp) {
     let admin = berth.admin().await;
     let upload = admin.start_upload("team/app").await;
     admin.patch(&upload, "hello").await.status(202);
@@ -154,6 +160,12 @@ async fn is_unknown(client: &Client, upload: &str) {
 #[tokio::test]
 async fn a_session_ends_with_its_blob_or_when_it_is_cancelled() {
     let berth = TestApp::start().await;
+    a_session_ends(&berth).await;
+    let left = std::fs::read_dir(berth.directory.path().join("data/uploads")).unwrap();
+    assert_eq!(left.count(), 0, "nothing is left of ended sessions");
+}
+
+pub(crate) async fn a_session_ends(berth: &TestApp) {
     // Cancelling is part of pushing: real clients have no right to delete.
     let alice = berth.writer("alice").await;
     let upload = alice.start_upload("team/app").await;
@@ -166,13 +178,14 @@ async fn a_session_ends_with_its_blob_or_when_it_is_cancelled() {
     is_unknown(&alice, &upload).await;
     is_unknown(&alice, "/v2/team/app/blobs/uploads/AAAAAAAAAAAAAAAAAAAAAA").await;
     is_unknown(&alice, "/v2/team/app/blobs/uploads/..%2f..%2fberth.db").await;
-    let left = std::fs::read_dir(berth.directory.path().join("data/uploads")).unwrap();
-    assert_eq!(left.count(), 0, "nothing is left of ended sessions");
 }
 
 #[tokio::test]
 async fn a_session_that_nobody_touches_expires() {
-    let berth = TestApp::start().await;
+    a_session_expires(&TestApp::start().await).await;
+}
+
+pub(crate) async fn a_session_expires(berth: &TestApp) {
     let admin = berth.admin().await;
     let (old, new) = (admin.start_upload("team/app").await, admin.start_upload("team/app").await);
     admin.patch(&old, "hello").await.status(202);
@@ -214,7 +227,10 @@ async fn concurrent_chunks_without_a_range_follow_one_another_whole() {
 
 #[tokio::test]
 async fn of_concurrent_chunks_for_one_place_exactly_one_is_taken() {
-    let berth = TestApp::start().await;
+    concurrent_chunks_for_one_place(&TestApp::start().await).await;
+}
+
+pub(crate) async fn concurrent_chunks_for_one_place(berth: &TestApp) {
     let admin = berth.admin().await;
     let upload = admin.start_upload("team/app").await;
     let blob = Blob::random(100_000, 1);
@@ -228,7 +244,10 @@ async fn of_concurrent_chunks_for_one_place_exactly_one_is_taken() {
 
 #[tokio::test]
 async fn of_concurrent_ends_of_a_session_one_wins_and_the_blob_is_whole() {
-    let berth = TestApp::start().await;
+    concurrent_ends(&TestApp::start().await).await;
+}
+
+pub(crate) async fn concurrent_ends(berth: &TestApp) {
     let admin = berth.admin().await;
     let upload = admin.start_upload("team/app").await;
     let blob = Blob::random(100_000, 1);
