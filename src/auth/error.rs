@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::federation::Flaw;
 use super::need::Refusal;
 use crate::meta;
 
@@ -14,6 +15,12 @@ pub enum Error {
     /// The token is not one of ours, or over, or its account is gone.
     #[error("the token is not valid: log in again")]
     Token,
+    /// A token that somebody else issued.
+    #[error("the token is not accepted: {0}")]
+    Foreign(Flaw),
+    /// Somebody whom a provider vouches for, and has not for too long.
+    #[error("sign in again by {0}: its last word is too old, or nobody may sign in by it")]
+    Stale(Box<str>),
     /// A token that is good elsewhere.
     #[error("the token may not be used from this address")]
     Address,

@@ -185,6 +185,11 @@ impl From<auth::Error> for Error {
         let answer = match error {
             E::Credentials => Self::unauthorized(&error, None, None),
             E::Token => Self::unauthorized(&error, None, Some("invalid_token")),
+            E::Foreign(auth::Flaw::NoKeys(cause)) => {
+                let message = "the keys of the token's issuer cannot be fetched now; try again";
+                return Self::unavailable(message, cause);
+            }
+            E::Foreign(_) | E::Stale(_) => Self::unauthorized(&error, None, Some("invalid_token")),
             E::Address | E::Forgery => {
                 Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &error)
             }

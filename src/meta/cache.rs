@@ -13,13 +13,15 @@ const STRIPES: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Epochs(Box<[AtomicU64]>);
 
-const COUNTERS: usize = STRIPES + 2;
+const COUNTERS: usize = STRIPES + 3;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
     pub(super) const RULES: usize = STRIPES;
     /// Tokens and the accounts that have them.
     pub(super) const TOKENS: usize = STRIPES + 1;
+    /// Issuers, federation rules and providers, which are kept in memory as a whole.
+    pub(super) const TRUST: usize = STRIPES + 2;
 
     pub(super) fn new() -> Self {
         Self((0..COUNTERS).map(|_| AtomicU64::new(0)).collect())

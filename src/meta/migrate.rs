@@ -10,6 +10,7 @@ use crate::oci::Algorithm;
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001_initial.sql")),
     (2, include_str!("migrations/0002_access.sql")),
+    (3, include_str!("migrations/0003_trust.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

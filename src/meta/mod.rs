@@ -9,13 +9,17 @@ mod binding;
 mod blob;
 mod cache;
 mod db;
+mod device;
 mod error;
 mod event;
+mod federation;
 mod group;
+mod issuer;
 mod key;
 mod keys;
 mod manifest;
 mod migrate;
+mod provider;
 mod refresh;
 mod repository;
 mod role;
@@ -23,6 +27,7 @@ mod session;
 mod subject;
 mod tag;
 mod token;
+mod trust;
 mod tx;
 mod upload;
 
@@ -38,14 +43,18 @@ pub use account::{
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
+pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
 pub use error::Error;
 pub use event::{
     Actor, Event, EventFault, EventFaultKind, EventFilter, EventHead, EventKind, EventsVerified,
     NewEvent, Place,
 };
+pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
+pub use issuer::Issuer;
 pub use key::SigningKey;
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
+pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
@@ -53,6 +62,7 @@ pub use session::{NewSession, Session};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
+pub use trust::{Trust, TrustChanged};
 pub use upload::UploadRow;
 
 use cache::Cache;

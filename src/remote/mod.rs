@@ -19,6 +19,7 @@ mod registry;
 mod retry;
 pub mod transfer;
 mod uploads;
+mod web;
 mod wire;
 
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub use manifests::{Fetched, Found, Put};
 pub use registry::{InvalidRegistry, Registry};
 pub use retry::RetryPolicy;
 pub use uploads::Stored;
+pub use web::{ClientSecret, Document, Web, WebError, is_web_address};
 pub use wire::{Answer, Options};
 
 use crate::oci::{Action, RepositoryName, Scope};

@@ -349,7 +349,7 @@ fn retry_after(text: &str) -> Option<Duration> {
 }
 
 /// The first cause, which is the one that says something: "connection refused", not "error sending request".
-fn innermost(error: &dyn std::error::Error) -> String {
+pub(super) fn innermost(error: &dyn std::error::Error) -> String {
     let mut deepest = error;
     while let Some(source) = deepest.source() {
         deepest = source;

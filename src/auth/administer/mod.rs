@@ -151,6 +151,10 @@ impl Administer<'_> {
     pub fn actor(&self) -> &Actor {
         self.grant.actor()
     }
+
+    pub(in crate::auth) fn auth(&self) -> &Auth {
+        self.auth
+    }
 }
 
 fn checked_account_name(name: &str) -> Result<(), AdminError> {
