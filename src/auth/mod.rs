@@ -7,6 +7,7 @@ mod administer;
 mod audit;
 mod browser;
 mod credentials;
+mod device;
 mod error;
 mod federation;
 mod need;
@@ -14,6 +15,7 @@ mod password;
 mod principal;
 mod rules;
 mod secret_token;
+mod sign_in;
 mod throttle;
 mod token;
 
@@ -28,6 +30,7 @@ pub use administer::{
 pub use audit::{Audit, Refused};
 pub use browser::{BrowserSession, SignedIn};
 pub use credentials::Credentials;
+pub use device::{DeviceAnswer, DeviceStart, read_user_code};
 pub use error::Error;
 pub use federation::{Claims, Flaw, Tried, TriedRule, Vouched};
 pub use need::{Because, Need, Refusal};
@@ -35,6 +38,9 @@ pub use password::{MIN_PASSWORD, hash_password, is_account_name};
 pub use principal::{AdminGrant, Allowed, CatalogGrant, Grant, Origin, Principal, Workload};
 pub use rules::{Rule, Rules, Span, Verdict};
 pub use secret_token::TOKEN_PREFIX;
+pub use sign_in::{
+    Callback, SignInChoice, SignInError, SignInStart, SignedInBy, is_own_path,
+};
 pub use token::{Issued, SERVICE, new_signing_key};
 
 use federation::{Accepted, KeyStore, Trusted, claimed_issuer, looks_like_jwt};
@@ -197,7 +203,25 @@ impl Auth {
 
     /// An account that may log in.
     async fn enabled(&self, name: &str) -> Result<Option<Arc<Account>>, Error> {
-        Ok(self.meta.find_account(name).await?.filter(|account| !account.is_disabled))
+        let found = self.meta.find_account(name).await?.filter(|account| !account.is_disabled);
+        if let Some(account) = &found {
+            self.check_vouched_for(account).await?;
+        }
+        Ok(found)
+    }
+
+    /// Refuses accounts of a provider that is shut, or that has not vouched for them for longer than it may take.
+    async fn check_vouched_for(&self, account: &Account) -> Result<(), Error> {
+        let Some(name) = &account.provider else { return Ok(()) };
+        let trusted = self.trusted().await?;
+        let Some(provider) = trusted.providers().iter().find(|known| *known.name == **name) else {
+            return Ok(());
+        };
+        let since = account.last_login_at.map(|last| self.clock.now().since(last));
+        let is_stale = provider.settings.sign_in_every.is_some_and(|millis| {
+            since.is_none_or(|since| since > std::time::Duration::from_millis(millis))
+        });
+        if provider.is_disabled || is_stale { Err(Error::Stale((**name).into())) } else { Ok(()) }
     }
 
     /// The account that a name and a password belong to.
@@ -415,6 +439,7 @@ impl Auth {
             } else if let Some(account) = self.meta.find_account_by_id(row.user_id).await?
                 && !account.is_disabled
             {
+                self.check_vouched_for(&account).await?;
                 let principal =
                     Principal::new(Who::Account(Arc::new(account)), self.rules().await?);
                 return Ok(principal.coming_from(origin));

@@ -96,6 +96,8 @@ pub struct ProviderSettings {
     pub allowed_domains: Vec<String>,
     /// Only people in one of these groups of the provider; empty: all.
     pub allowed_groups: Vec<String>,
+    /// Whether everybody may sign in whom it knows, though these are everybody.
+    pub is_open: bool,
     /// Certificate authorities (PEM) beside the system's.
     pub authorities: String,
     /// Milliseconds after which people have to sign in again, or their tokens rest; `None`: never.

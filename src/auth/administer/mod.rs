@@ -7,6 +7,7 @@ mod groups;
 mod own;
 mod tokens;
 mod trail;
+mod trust;
 mod why;
 
 use super::need::Refusal;

@@ -9,7 +9,7 @@ pub type Claims = Map<String, Value>;
 
 /// A claim by its path. What a name with dots in it says comes first: `kubernetes.io.namespace` is the part `namespace` of
 /// the claim `kubernetes.io`, unless there is one that is called so as a whole.
-pub(super) fn find<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
+pub(in crate::auth) fn find<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
     if let Some(value) = claims.get(path) {
         return Some(value);
     }

@@ -99,6 +99,11 @@ impl<'a> Unverified<'a> {
         value.filter(|text| !text.is_empty()).ok_or(Flaw::Missing(claim))
     }
 
+    /// What it says, once it is verified.
+    pub(in crate::auth) fn into_claims(self) -> Claims {
+        self.claims
+    }
+
     /// Checks the signature, with a key that is meant for the token's algorithm.
     pub(super) fn verify(&self, key: &DecodingKey) -> Result<(), Flaw> {
         let good = crypto::verify(self.signature, self.signed.as_bytes(), key, self.algorithm);

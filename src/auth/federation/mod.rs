@@ -17,7 +17,7 @@ pub use claims::Claims;
 pub use flaw::Flaw;
 pub use tried::{Tried, TriedRule};
 
-pub(super) use claims::entries;
+pub(super) use claims::{entries, find as find_claim};
 pub(super) use jwt::{
     Unverified, algorithm, algorithm_names, claimed_issuer, looks_like_jwt,
 };
