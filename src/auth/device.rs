@@ -13,7 +13,7 @@ use crate::oci::{Algorithm, Digest};
 use crate::secret::{Secret, random_text};
 
 /// How long a machine waits for somebody to approve it.
-pub const DEVICE_PATIENCE: Duration = Duration::from_mins(10);
+const DEVICE_PATIENCE: Duration = Duration::from_mins(10);
 /// The time that it has to let pass between two questions.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Machines that may wait at a time: from one address, and in all.
@@ -156,11 +156,7 @@ impl Auth {
             DeviceAsked::Waiting => return Ok(DeviceAnswer::Waiting),
             DeviceAsked::TooSoon => return Ok(DeviceAnswer::TooSoon),
             DeviceAsked::Denied => return Ok(DeviceAnswer::Denied),
-            DeviceAsked::Over => return Ok(DeviceAnswer::Over),
-            DeviceAsked::Unknown => {
-                self.failed_guess(origin)?;
-                return Ok(DeviceAnswer::Over);
-            }
+            DeviceAsked::Over | DeviceAsked::Unknown => return Ok(DeviceAnswer::Over),
             DeviceAsked::Approved(login, account) => (login, account),
         };
         if account.is_disabled {

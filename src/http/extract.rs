@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
 use super::Error;
+use super::body::RequestStream;
 use super::fold_name::Kind;
-use super::request::Info;
+use super::request::{Info, Peer};
 use super::session;
 use crate::app::App;
 use crate::auth::{Credentials, Need, Origin, Principal};
@@ -271,8 +272,30 @@ impl Paging {
     }
 }
 
+/// A form holds a password or a token, and scopes.
+const LARGEST_FORM: usize = 64 << 10;
+
+/// What a form says.
+pub(super) struct Form(pub(super) HashMap<String, String>);
+
+impl FromRequest<Arc<App>> for Form {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Error> {
+        let bad =
+            |message: &str| Error::client(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
+        let (parts, body) = request.into_parts();
+        let peer = parts.extensions.get::<Peer>();
+        let peer = peer.ok_or_else(|| Error::internal("a request without a peer"))?;
+        let body = RequestStream::new(body, peer.idle_timeout).read_whole(1024, LARGEST_FORM).await;
+        let body = body.map_err(|error| bad(&format!("the body broke off: {error}")))?;
+        let form = body.and_then(|body| read_form(&body));
+        form.map(Self).ok_or_else(|| bad("the body is not a form"))
+    }
+}
+
 /// Reads a form, as OAuth2 sends it: the same encoding as a query.
-pub(super) fn read_form(body: &[u8]) -> Option<HashMap<String, String>> {
+fn read_form(body: &[u8]) -> Option<HashMap<String, String>> {
     let uri: http::Uri = format!("/?{}", std::str::from_utf8(body).ok()?.trim()).parse().ok()?;
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
     Some(pairs.0.into_iter().collect())

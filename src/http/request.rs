@@ -38,6 +38,8 @@ pub(super) struct Info {
     pub(super) kind: Kind,
     /// Whether the client speaks TLS, with us or with a proxy that is trusted.
     pub(super) is_https: bool,
+    /// How the client reaches us: scheme and host, without a slash at the end.
+    pub(super) base: Arc<str>,
     actor: Arc<OnceLock<String>>,
 }
 
@@ -74,8 +76,9 @@ pub(super) async fn answer(
     );
     let origin = Origin { address: client.address, request: request_id(request.headers()) };
     let is_https = client.is_https;
-    let info = Info { origin, kind, is_https, actor: Arc::default() };
-    let realm = realm(server.public_url.as_deref(), &client, request.uri(), request.headers());
+    let base: Arc<str> =
+        base_url(server.public_url.as_deref(), &client, request.uri(), request.headers()).into();
+    let info = Info { origin, kind, is_https, base: Arc::clone(&base), actor: Arc::default() };
     let method = request.method().clone();
     let is_question = kind == Kind::Base && !request.headers().contains_key(header::AUTHORIZATION);
     request.extensions_mut().insert(peer.clone());
@@ -88,7 +91,7 @@ pub(super) async fn answer(
         // Tokens are had for a password; the same goes for pages that Prometheus and people ask for.
         let value = match kind {
             Kind::Token | Kind::Other => format!("Basic realm=\"{SERVICE}\""),
-            _ => challenge.header(&realm, SERVICE),
+            _ => challenge.header(&format!("{base}/token"), SERVICE),
         };
         if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
@@ -177,11 +180,11 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
     }
 }
 
-/// Where tokens are to be had. With `server.public_url` it is that; else the host that the client itself named, if it is
-/// one: what it says then only ever reaches the same client.
-fn realm(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderMap) -> String {
+/// Where we are. With `server.public_url` it is that; else the host that the client itself named, if it is one: what it says
+/// then only ever reaches the same client.
+fn base_url(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderMap) -> String {
     if let Some(url) = public_url {
-        return format!("{url}/token");
+        return url.trim_end_matches('/').to_owned();
     }
     let scheme = if client.is_https { "https" } else { "http" };
     let named = client
@@ -192,5 +195,5 @@ fn realm(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderM
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte);
     let host =
         named.filter(|host| !host.is_empty() && host.len() <= 255 && host.bytes().all(plain));
-    format!("{scheme}://{}/token", host.unwrap_or("localhost"))
+    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }

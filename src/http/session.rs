@@ -45,11 +45,7 @@ pub(super) async fn principal(
     parts: &mut Parts,
     info: &Info,
 ) -> Result<Principal, auth::Error> {
-    let found = match cookie(&parts.headers, cookie_name(info.is_https)) {
-        Some(value) => app.auth.find_session(&Secret::new(value), &info.origin).await?,
-        None => None,
-    };
-    let Some((principal, session)) = found else {
+    let Some((principal, session)) = find(app, &parts.headers, info).await? else {
         return app.auth.authenticate(&Credentials::None, &info.origin).await;
     };
     if !is_safe(&parts.method) && !repeats(&parts.headers, &session) {
@@ -57,6 +53,18 @@ pub(super) async fn principal(
     }
     parts.extensions.insert(session);
     Ok(principal)
+}
+
+/// The session that the cookie belongs to, if there is one.
+pub(super) async fn find(
+    app: &App,
+    headers: &HeaderMap,
+    info: &Info,
+) -> Result<Option<(Principal, BrowserSession)>, auth::Error> {
+    match cookie(headers, cookie_name(info.is_https)) {
+        Some(value) => app.auth.find_session(&Secret::new(value), &info.origin).await,
+        None => Ok(None),
+    }
 }
 
 const fn is_safe(method: &Method) -> bool {
