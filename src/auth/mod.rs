@@ -38,9 +38,7 @@ pub use password::{MIN_PASSWORD, hash_password, is_account_name};
 pub use principal::{AdminGrant, Allowed, CatalogGrant, Grant, Origin, Principal, Workload};
 pub use rules::{Rule, Rules, Span, Verdict};
 pub use secret_token::TOKEN_PREFIX;
-pub use sign_in::{
-    Callback, SignInChoice, SignInError, SignInStart, SignedInBy, is_own_path,
-};
+pub use sign_in::{Callback, SignInChoice, SignInError, SignInStart, SignedInBy, is_own_path};
 pub use token::{Issued, SERVICE, new_signing_key};
 
 use federation::{Accepted, KeyStore, Trusted, claimed_issuer, looks_like_jwt};

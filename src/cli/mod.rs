@@ -8,11 +8,13 @@ mod completions;
 mod config;
 mod copy;
 mod credentials;
+mod federation;
 mod group;
 mod key;
 mod login;
 mod manifest;
 mod output;
+mod provider;
 mod repo;
 mod robot;
 mod serve;
@@ -74,6 +76,12 @@ enum Command {
     /// Manage roles beside the built-in ones
     #[command(subcommand)]
     Role(access::RoleCommand),
+    /// Let programs in by what others vouch for: tokens of CI systems, clusters and clouds
+    #[command(subcommand)]
+    Federation(Box<federation::FederationCommand>),
+    /// Manage sign-in providers: where people sign in with the account that they have
+    #[command(subcommand)]
+    Provider(Box<provider::ProviderCommand>),
     /// Look at what happened, and verify that nothing of it was changed
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -117,6 +125,8 @@ pub fn run() -> ExitCode {
             Command::Group(command) => command.run().await,
             Command::Access(command) => command.run().await,
             Command::Role(command) => command.run().await,
+            Command::Federation(command) => command.run().await,
+            Command::Provider(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Key(command) => command.run().await,
             Command::Login(command) => command.run().await,

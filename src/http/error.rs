@@ -173,7 +173,9 @@ impl Error {
             E::Provider { ref provider, .. } => Self {
                 status: StatusCode::BAD_GATEWAY,
                 code: "UNAVAILABLE",
-                message: format!("{provider} cannot be used now; the log of this registry says why"),
+                message: format!(
+                    "{provider} cannot be used now; the log of this registry says why"
+                ),
                 ..Self::internal(&error)
             },
             E::Auth(error) => return Self::from(error).on_page(),
@@ -273,12 +275,13 @@ impl From<auth::Error> for Error {
         let turned = Turned { repository: None, wanted: None, because: error.to_string() };
         let answer = match error {
             E::Credentials => Self::unauthorized(&error, None, None),
-            E::Token => Self::unauthorized(&error, None, Some("invalid_token")),
             E::Foreign(auth::Flaw::NoKeys(cause)) => {
                 let message = "the keys of the token's issuer cannot be fetched now; try again";
                 return Self::unavailable(message, cause);
             }
-            E::Foreign(_) | E::Stale(_) => Self::unauthorized(&error, None, Some("invalid_token")),
+            E::Token | E::Foreign(_) | E::Stale(_) => {
+                Self::unauthorized(&error, None, Some("invalid_token"))
+            }
             E::Address | E::Forgery => {
                 Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &error)
             }

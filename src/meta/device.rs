@@ -106,7 +106,8 @@ pub enum DeviceAsked {
 /// What was asked more often than it should waits so much longer (RFC 8628 §3.5).
 const SLOWER: Duration = Duration::from_secs(5);
 
-const COLUMNS: &str = "hash, user_code, machine, address, state, account_id, pause, asked_at, created_at, expires_at";
+const COLUMNS: &str =
+    "hash, user_code, machine, address, state, account_id, pause, asked_at, created_at, expires_at";
 
 fn read(row: &Row<'_>) -> Result<DeviceLogin, Error> {
     Ok(DeviceLogin {
@@ -135,9 +136,9 @@ fn ask(tx: &mut Tx<'_>, hash: &Digest, now: Timestamp) -> Result<DeviceAsked, Er
         return Ok(DeviceAsked::Over);
     }
     // A little is given: the answer before was on its way for a while.
-    let early = login.asked_at.is_some_and(|asked| {
-        now.since(asked) + Duration::from_millis(500) < login.pause
-    });
+    let early = login
+        .asked_at
+        .is_some_and(|asked| now.since(asked) + Duration::from_millis(500) < login.pause);
     let pause = if early { login.pause + SLOWER } else { login.pause };
     tx.execute(
         "UPDATE device_login SET asked_at = $1, pause = $2 WHERE hash = $3",
@@ -227,8 +228,7 @@ impl Meta {
         approved_by: Option<i64>,
     ) -> Result<bool, Error> {
         let (code, now) = (user_code.to_owned(), self.clock.now());
-        let state =
-            if approved_by.is_some() { DeviceState::Approved } else { DeviceState::Denied };
+        let state = if approved_by.is_some() { DeviceState::Approved } else { DeviceState::Denied };
         self.db
             .write(move |tx| {
                 let changed = tx.execute(

@@ -127,12 +127,7 @@ fn put(
     Ok(TrustChanged::Done)
 }
 
-fn remove(
-    tx: &mut Tx<'_>,
-    name: &str,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<TrustChanged, Error> {
+fn remove(tx: &mut Tx<'_>, name: &str, by: &Actor, now: Timestamp) -> Result<TrustChanged, Error> {
     if tx.execute("DELETE FROM federation_rule WHERE name = $1", (name,))? == 0 {
         return Ok(TrustChanged::Unknown);
     }

@@ -101,12 +101,7 @@ fn put(
     Ok(TrustChanged::Done)
 }
 
-fn remove(
-    tx: &mut Tx<'_>,
-    name: &str,
-    by: &Actor,
-    now: Timestamp,
-) -> Result<TrustChanged, Error> {
+fn remove(tx: &mut Tx<'_>, name: &str, by: &Actor, now: Timestamp) -> Result<TrustChanged, Error> {
     let used = tx.find(
         "SELECT COUNT(*) AS number FROM federation_rule WHERE issuer = $1",
         (name,),

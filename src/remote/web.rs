@@ -27,7 +27,9 @@ const REDIRECTS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebError {
     /// The address cannot be used.
-    #[error("`{0}` is no address that can be used: write `https://HOST/…`, or `http://` for this machine")]
+    #[error(
+        "`{0}` is no address that can be used: write `https://HOST/…`, or `http://` for this machine"
+    )]
     Address(String),
     /// A certificate authority cannot be used.
     #[error("the certificate authorities cannot be used: {0}")]
@@ -131,9 +133,9 @@ impl Web {
             }
             let target = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
             let next = target.and_then(|target| url.join(target).ok());
-            url = next.filter(|next| next.origin() == start.origin()).ok_or_else(|| {
-                form(&url, "it redirects to another server".to_owned())
-            })?;
+            url = next
+                .filter(|next| next.origin() == start.origin())
+                .ok_or_else(|| form(&url, "it redirects to another server".to_owned()))?;
         }
         Err(form(&url, format!("it redirects more than {REDIRECTS} times")))
     }
@@ -159,15 +161,15 @@ impl Web {
                 fields.extend([("client_id", client_id), ("client_secret", secret.expose())]);
             }
         }
-        let pairs = fields.iter().map(|(key, value)| format!("{key}={}", encode(value)));
-        let body = pairs.collect::<Vec<_>>().join("&");
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
-        let request = request.header(http::header::CONTENT_TYPE, form_type).body(body);
+        let request =
+            request.header(http::header::CONTENT_TYPE, form_type).body(form_body(&fields));
         Ok(read(send(request, &url).await?, &url).await?.body)
     }
 }
 
 /// Whether an address can be used: TLS, or this machine.
+#[must_use]
 pub fn is_web_address(address: &str) -> bool {
     checked(address, true).is_ok()
 }
@@ -190,13 +192,16 @@ fn is_here(url: &Url) -> bool {
     matches!(host, "localhost" | "[::1]") || address.is_ok_and(|address| address.is_loopback())
 }
 
+/// The body of a form.
+pub(super) fn form_body(fields: &[(&str, &str)]) -> String {
+    let pairs = fields.iter().map(|(key, value)| format!("{key}={}", encode(value)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
 /// RFC 6749 has names and secrets encoded as in a form, before they are put into a header as well.
 fn encode(text: &str) -> String {
-    const PLAIN: &percent_encoding::AsciiSet = &percent_encoding::NON_ALPHANUMERIC
-        .remove(b'-')
-        .remove(b'.')
-        .remove(b'_')
-        .remove(b'~');
+    const PLAIN: &percent_encoding::AsciiSet =
+        &percent_encoding::NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     percent_encoding::utf8_percent_encode(text, PLAIN).to_string()
 }
 
@@ -244,7 +249,7 @@ fn complaint(body: &Value) -> String {
     let said = [&body["error"], &body["error_description"]];
     let said = said.iter().filter_map(|value| value.as_str());
     let plain = |text: &str| text.chars().filter(|c| !c.is_control()).take(200).collect::<String>();
-    said.map(|text| format!(": {}", plain(text))).collect()
+    said.fold(String::new(), |told, text| told + ": " + &plain(text))
 }
 
 /// `Cache-Control: max-age`; zero for what must not be kept.
@@ -264,7 +269,9 @@ mod tests {
 
     #[test]
     fn only_tls_and_this_machine_are_spoken_to() {
-        for good in ["https://a.example/x", "http://127.0.0.1:1/x", "http://localhost/", "http://[::1]/"] {
+        for good in
+            ["https://a.example/x", "http://127.0.0.1:1/x", "http://localhost/", "http://[::1]/"]
+        {
             assert!(is_web_address(good), "{good}");
         }
         for bad in [

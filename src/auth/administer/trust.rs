@@ -13,14 +13,25 @@ use crate::remote::is_web_address;
 const SHARED: [(&str, &[&str]); 6] = [
     (
         "https://token.actions.githubusercontent.com",
-        &["sub", "repository", "repository_id", "repository_owner", "repository_owner_id", "enterprise_id", "job_workflow_ref"],
+        &[
+            "sub",
+            "repository",
+            "repository_id",
+            "repository_owner",
+            "repository_owner_id",
+            "enterprise_id",
+            "job_workflow_ref",
+        ],
     ),
     (
         "https://gitlab.com",
         &["sub", "project_path", "project_id", "namespace_path", "namespace_id"],
     ),
     ("https://accounts.google.com", &["sub", "email", "hd"]),
-    ("https://app.terraform.io", &["sub", "terraform_organization_id", "terraform_organization_name"]),
+    (
+        "https://app.terraform.io",
+        &["sub", "terraform_organization_id", "terraform_organization_name"],
+    ),
     ("https://oidc.circleci.com", &["sub"]),
     ("https://agent.buildkite.com", &["sub", "organization_slug", "organization_id"]),
 ];
@@ -200,7 +211,9 @@ fn check_issuer(issuer: &Issuer) -> Result<(), AdminError> {
             );
         }
         (None, Some(address)) if !is_web_address(address) => {
-            return invalid("`jwks_uri` begins with `https://`; plain `http://` is for this machine alone");
+            return invalid(
+                "`jwks_uri` begins with `https://`; plain `http://` is for this machine alone",
+            );
         }
         (None, None) if !is_web_address(url) => {
             return invalid(
@@ -232,7 +245,9 @@ fn check_authorities(pem: &str) -> Result<(), AdminError> {
 fn check_texts(what: &str, texts: &[String]) -> Result<(), AdminError> {
     let good = |text: &String| !text.is_empty() && text.len() <= LONGEST;
     if texts.len() > 100 || !texts.iter().all(good) {
-        return invalid(format!("each {what} has 1 to {LONGEST} characters, and there are 100 at most"));
+        return invalid(format!(
+            "each {what} has 1 to {LONGEST} characters, and there are 100 at most"
+        ));
     }
     Ok(())
 }
@@ -286,10 +301,9 @@ fn tells_apart(condition: &Condition, claims: &[&str]) -> bool {
     claims.contains(&condition.claim.as_str())
         && match &condition.test {
             // `repo:*/app:**` is as good as nothing: what stands before the first star has to name somebody.
-            Test::Like(pattern) => pattern
-                .split('*')
-                .next()
-                .is_some_and(|fixed| !matches!(fixed, "" | "repo:" | "project_path:" | "organization:" | "org/")),
+            Test::Like(pattern) => pattern.split('*').next().is_some_and(|fixed| {
+                !matches!(fixed, "" | "repo:" | "project_path:" | "organization:" | "org/")
+            }),
             Test::Is(_) | Test::In(_) | Test::Has(_) => true,
         }
 }
@@ -311,15 +325,21 @@ fn check_provider(provider: &Provider) -> Result<(), AdminError> {
         });
     }
     if !settings.issuer.is_empty() && !is_web_address(&settings.issuer) {
-        return invalid("`issuer` begins with `https://`; plain `http://` is for this machine alone");
+        return invalid(
+            "`issuer` begins with `https://`; plain `http://` is for this machine alone",
+        );
     }
     // Whoever has any Microsoft account could come in by these.
     let anybody = ["/common/", "/organizations/", "/consumers/"];
-    if provider.kind == ProviderKind::Entra && anybody.iter().any(|any| settings.issuer.contains(any)) {
+    if provider.kind == ProviderKind::Entra
+        && anybody.iter().any(|any| settings.issuer.contains(any))
+    {
         return invalid("`issuer` has to name your tenant by its id");
     }
     if settings.client_id.is_empty() || settings.client_id.len() > LONGEST {
-        return invalid("`client_id` is missing: the provider gives it when Berth is registered there");
+        return invalid(
+            "`client_id` is missing: the provider gives it when Berth is registered there",
+        );
     }
     let is_public = settings.issuer.is_empty() || public == Some(settings.issuer.as_str());
     let is_limited = !settings.allowed_domains.is_empty() || !settings.allowed_groups.is_empty();

@@ -37,7 +37,11 @@ impl Vouched {
 }
 
 /// Why a rule does not accept something.
-pub(super) fn refusal(rule: &FederationRule, issuer: Option<&Issuer>, vouched: &Vouched) -> Option<String> {
+pub(super) fn refusal(
+    rule: &FederationRule,
+    issuer: Option<&Issuer>,
+    vouched: &Vouched,
+) -> Option<String> {
     if let Some(issuer) = issuer {
         let wanted = if rule.audiences.is_empty() { &issuer.audiences } else { &rule.audiences };
         if !vouched.audiences.iter().any(|audience| wanted.contains(audience)) {
@@ -136,9 +140,9 @@ impl Auth {
         let Some((first, subject)) = acting else {
             return Ok(Ok(self.as_workload(trusted, &accepting, vouched).await?));
         };
-        let other = accepting.iter().find(|rule| {
-            rule.acts_as.as_ref().is_some_and(|another| another != subject)
-        });
+        let other = accepting
+            .iter()
+            .find(|rule| rule.acts_as.as_ref().is_some_and(|another| another != subject));
         if let Some(other) = other {
             let (a, b) = (first.name.as_str().into(), other.name.as_str().into());
             return Ok(Err(Flaw::Ambiguous(a, b)));

@@ -121,8 +121,16 @@ mod tests {
     #[test]
     fn a_star_stops_at_what_separates() {
         for (pattern, good, bad) in [
-            ("refs/tags/*", &["refs/tags/v1", "refs/tags/"][..], &["refs/tags/a/b", "refs/tags"][..]),
-            ("refs/heads/**", &["refs/heads/a/b", "refs/heads/"], &["refs/tags/x", "xrefs/heads/y"]),
+            (
+                "refs/tags/*",
+                &["refs/tags/v1", "refs/tags/"][..],
+                &["refs/tags/a/b", "refs/tags"][..],
+            ),
+            (
+                "refs/heads/**",
+                &["refs/heads/a/b", "refs/heads/"],
+                &["refs/tags/x", "xrefs/heads/y"],
+            ),
             (
                 "repo:acme/*:ref:refs/heads/main",
                 &["repo:acme/app:ref:refs/heads/main"],
@@ -149,7 +157,8 @@ mod tests {
 
     #[test]
     fn a_condition_holds_for_what_it_names_and_nothing_else() {
-        let claims = claims(json!({ "sub": "a", "n": 7, "yes": true, "groups": ["dev", "ops"], "o": {} }));
+        let claims =
+            claims(json!({ "sub": "a", "n": 7, "yes": true, "groups": ["dev", "ops"], "o": {} }));
         let holds = |claim: &str, test: Test| {
             check(&Condition { claim: claim.into(), test }, &claims).is_ok()
         };

@@ -87,8 +87,8 @@ impl<'a> Unverified<'a> {
             }
         }
         let named = header.get("alg").and_then(Value::as_str).unwrap_or_default();
-        let algorithm = algorithm(named)
-            .ok_or_else(|| Flaw::Algorithm(named.chars().take(20).collect()))?;
+        let algorithm =
+            algorithm(named).ok_or_else(|| Flaw::Algorithm(named.chars().take(20).collect()))?;
         let key_id = header.get("kid").and_then(Value::as_str).map(str::to_owned);
         Ok(Self { algorithm, key_id, claims, signed, signature })
     }

@@ -74,7 +74,7 @@ impl KeyStore {
 struct Key {
     id: Option<String>,
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    decoding: DecodingKey,
 }
 
 /// One issuer.
@@ -120,7 +120,7 @@ impl Source {
             let parsed = serde_json::from_str(text).unwrap_or_default();
             state.keys = Some((read_keys(&parsed).into(), Timestamp::from_millis(i64::MAX)));
         }
-        let (state, turn, discovering) = (Mutex::new(state), Arc::default(), Default::default());
+        let (state, turn, discovering) = (Mutex::new(state), Arc::default(), tokio::sync::Mutex::default());
         Ok(Self { place, clock, web, state, turn, discovering })
     }
 
@@ -168,8 +168,8 @@ impl Source {
         let mut fitting = keys.iter().filter(fits);
         // A token that names no key is only good where there is no choice.
         match (fitting.next(), id.is_none() && fitting.next().is_some()) {
-            (Some(key), false) if *fresh_until > self.clock.now() => Known::Fresh(key.key.clone()),
-            (Some(key), false) => Known::Stale(key.key.clone()),
+            (Some(key), false) if *fresh_until > self.clock.now() => Known::Fresh(key.decoding.clone()),
+            (Some(key), false) => Known::Stale(key.decoding.clone()),
             _ => Known::Unknown,
         }
     }
@@ -315,6 +315,6 @@ fn read_key(key: &Value) -> Option<Key> {
         let only = algorithm(only)?;
         algorithms.retain(|algorithm| *algorithm == only);
     }
-    let key = decoding.ok().filter(|_| !algorithms.is_empty())?;
-    Some(Key { id: text("kid").map(str::to_owned), algorithms, key })
+    let decoding = decoding.ok().filter(|_| !algorithms.is_empty())?;
+    Some(Key { id: text("kid").map(str::to_owned), algorithms, decoding })
 }

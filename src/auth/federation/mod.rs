@@ -18,8 +18,6 @@ pub use flaw::Flaw;
 pub use tried::{Tried, TriedRule};
 
 pub(super) use claims::{entries, find as find_claim};
-pub(super) use jwt::{
-    Unverified, algorithm, algorithm_names, claimed_issuer, looks_like_jwt,
-};
+pub(super) use jwt::{Unverified, algorithm, algorithm_names, claimed_issuer, looks_like_jwt};
 pub(super) use keys::{KeyStore, Place, Source, is_key_set};
 pub(super) use trusted::{Accepted, Trusted};

@@ -65,7 +65,8 @@ impl Auth {
                 return Ok(tried);
             }
         };
-        let issuer = trusted.issuers().iter().find(|issuer| Some(&issuer.name) == tried.issuer.as_ref());
+        let issuer =
+            trusted.issuers().iter().find(|issuer| Some(&issuer.name) == tried.issuer.as_ref());
         for rule in trusted.rules().iter().filter(|rule| rule.issuer == tried.issuer) {
             let refusal = if rule.is_disabled {
                 Some("it is disabled".to_owned())

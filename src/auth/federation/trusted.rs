@@ -90,10 +90,9 @@ impl Trusted {
         issuer: Option<&'a Issuer>,
     ) -> impl Iterator<Item = &'a FederationRule> {
         let name = issuer.map(|issuer| issuer.name.as_str());
-        self.trust
-            .rules
-            .iter()
-            .filter(move |rule| rule.issuer.as_deref() == name && self.stamps.contains_key(&rule.name))
+        self.trust.rules.iter().filter(move |rule| {
+            rule.issuer.as_deref() == name && self.stamps.contains_key(&rule.name)
+        })
     }
 
     /// A rule that is in force, as a registry token remembers it.

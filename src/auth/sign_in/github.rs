@@ -74,7 +74,11 @@ async fn who(
         said.groups.push(text(&organization["login"]));
     }
     for team in list(source, &format!("{api}/user/teams"), token).await? {
-        said.groups.push(format!("{}/{}", text(&team["organization"]["login"]), text(&team["slug"])));
+        said.groups.push(format!(
+            "{}/{}",
+            text(&team["organization"]["login"]),
+            text(&team["slug"])
+        ));
     }
     if !provider.settings.allowed_domains.is_empty() {
         // What stands in the profile is anybody's word; this list says what was verified.

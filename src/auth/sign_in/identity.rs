@@ -38,7 +38,9 @@ pub(super) fn check_allowed(provider: &Provider, said: &Said) -> Result<(), Stri
     }
     let is_in = |group: &String| said.groups.contains(group);
     if !settings.allowed_groups.is_empty() && !settings.allowed_groups.iter().any(is_in) {
-        return Err("only people in some groups may sign in here, and you are in none of them".into());
+        return Err(
+            "only people in some groups may sign in here, and you are in none of them".into()
+        );
     }
     Ok(())
 }
@@ -60,7 +62,8 @@ pub(super) fn groups(provider: &Provider, said: &[String]) -> Vec<String> {
 /// A name for an account: what cannot stand in one is written as `-`.
 pub(super) fn account_name(said: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '-');
-    let name: String = said.trim().chars().map(|c| if fits(c) { c } else { '-' }).take(64).collect();
+    let name: String =
+        said.trim().chars().map(|c| if fits(c) { c } else { '-' }).take(64).collect();
     is_account_name(&name).then_some(name)
 }
 

@@ -112,7 +112,9 @@ pub enum SignInError {
     #[error("{0}")]
     NotAllowed(String),
     /// Another account has their name.
-    #[error("the name `{0}` belongs to another account: ask an administrator of this registry to rename or remove it")]
+    #[error(
+        "the name `{0}` belongs to another account: ask an administrator of this registry to rename or remove it"
+    )]
     NameTaken(String),
     /// Nothing that the provider says can be the name of an account.
     #[error("`{0}` cannot be the name of an account here")]
@@ -150,7 +152,9 @@ pub fn is_own_path(text: &str) -> bool {
     bytes.next() == Some(b'/')
         && !matches!(bytes.next(), Some(b'/' | b'\\'))
         && text.len() <= 1000
-        && text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'))
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'"' | b'<' | b'>'))
 }
 
 impl Auth {
@@ -216,7 +220,9 @@ impl Auth {
         if provider.kind != ProviderKind::GitHub {
             query.push(("nonce", begun.nonce.as_str()));
         }
-        if let (ProviderKind::Google, [domain]) = (provider.kind, &provider.settings.allowed_domains[..]) {
+        if let (ProviderKind::Google, [domain]) =
+            (provider.kind, &provider.settings.allowed_domains[..])
+        {
             query.push(("hd", domain.as_str()));
         }
         let joint = if endpoint.contains('?') { '&' } else { '?' };
@@ -297,7 +303,8 @@ impl Auth {
         said: Said,
     ) -> Result<Arc<Account>, SignInError> {
         identity::check_allowed(provider, &said).map_err(SignInError::NotAllowed)?;
-        let name = identity::account_name(&said.name).ok_or(SignInError::Name(said.name.clone()))?;
+        let name =
+            identity::account_name(&said.name).ok_or(SignInError::Name(said.name.clone()))?;
         let external = ExternalAccount {
             provider: provider.name.clone(),
             // Another issuer under the same name may call somebody else so.
@@ -335,8 +342,17 @@ mod tests {
             assert!(is_own_path(good), "{good}");
         }
         for bad in [
-            "", "a", "//a.example", "/\\a.example", "https://a.example", "/a\\b", "/a b", "/a\r\nb", "/a\tb",
-            "javascript:x", "/\"x",
+            "",
+            "a",
+            "//a.example",
+            "/\\a.example",
+            "https://a.example",
+            "/a\\b",
+            "/a b",
+            "/a\r\nb",
+            "/a\tb",
+            "javascript:x",
+            "/\"x",
         ] {
             assert!(!is_own_path(bad), "{bad}");
         }

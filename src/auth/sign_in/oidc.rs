@@ -118,7 +118,8 @@ fn read(provider: &Provider, setup: &Setup, claims: &Claims) -> Said {
     };
     let id = text("sub").unwrap_or_default();
     let email = text("email").unwrap_or_default();
-    let is_verified = claims.get("email_verified").is_some_and(|value| value == true || value == "true");
+    let is_verified =
+        claims.get("email_verified").is_some_and(|value| value == true || value == "true");
     let domain = match provider.kind {
         // What the address ends in says nothing at Google; who manages the account does.
         ProviderKind::Google => text("hd"),

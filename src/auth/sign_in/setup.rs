@@ -44,12 +44,13 @@ impl Setup {
     pub(super) fn of(provider: &Provider) -> Self {
         let ProviderSettings { issuer, scopes, name_claim, groups_claim, .. } = &provider.settings;
         let (asked, name, groups): (&[&str], _, _) = match provider.kind {
-            // Groups are listed by their object ids; there is no name in the token.
-            ProviderKind::Entra => (&OPENID, "preferred_username", Some("groups")),
             ProviderKind::Google => (&OPENID, "email", None),
             ProviderKind::GitHub => (&["read:user", "user:email", "read:org"], "login", None),
             ProviderKind::GitLab => (&OPENID, "preferred_username", Some("groups_direct")),
-            ProviderKind::Keycloak => (&OPENID, "preferred_username", Some("groups")),
+            // Entra lists the object ids of groups; there is no name in the token.
+            ProviderKind::Entra | ProviderKind::Keycloak => {
+                (&OPENID, "preferred_username", Some("groups"))
+            }
             ProviderKind::Oidc => (&OPENID, "preferred_username", None),
         };
         let asked = asked.iter().map(|scope| (*scope).to_owned());

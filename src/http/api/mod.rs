@@ -5,9 +5,12 @@
 mod access;
 mod bindings;
 mod events;
+mod federation;
 mod groups;
 mod input;
+mod issuers;
 mod keys;
+mod providers;
 mod repositories;
 mod robots;
 mod roles;
@@ -62,6 +65,14 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(roles::put, roles::remove))
         .routes(routes!(bindings::list, bindings::add))
         .routes(routes!(bindings::show, bindings::remove))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::change, issuers::remove))
+        .routes(routes!(federation::list))
+        .routes(routes!(federation::show, federation::put, federation::change, federation::remove))
+        .routes(routes!(federation::try_token))
+        .routes(routes!(providers::choices))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::show, providers::put, providers::change, providers::remove))
         .routes(routes!(access::why))
         .routes(routes!(events::list))
         .routes(routes!(events::head))

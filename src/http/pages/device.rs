@@ -47,7 +47,9 @@ pub(super) async fn show(
     query: Query,
 ) -> Result<Response, Error> {
     let code = query.get("user_code").unwrap_or_default();
-    let Some((principal, session)) = signed_in(&app, &headers, &info).await.map_err(Error::on_page)? else {
+    let Some((principal, session)) =
+        signed_in(&app, &headers, &info).await.map_err(Error::on_page)?
+    else {
         return Ok(Redirect::to(&login_for(&here(code))).into_response());
     };
     Ok(ask(&principal, &session, code, None))
@@ -55,7 +57,8 @@ pub(super) async fn show(
 
 /// This page with a code, as far as it can be one.
 fn here(code: &str) -> String {
-    let code: String = code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(20).collect();
+    let code: String =
+        code.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(20).collect();
     if code.is_empty() { "/device".into() } else { format!("/device?user_code={}", encode(&code)) }
 }
 
@@ -66,7 +69,8 @@ fn ask(
     code: &str,
     wrong: Option<(StatusCode, &str)>,
 ) -> Response {
-    let alert = wrong.map(|(_, text)| format!("<p class=\"bad\" role=\"alert\">{}</p>\n", escape(text)));
+    let alert =
+        wrong.map(|(_, text)| format!("<p class=\"bad\" role=\"alert\">{}</p>\n", escape(text)));
     let content = format!(
         "{}<p>You are signed in as <strong>{}</strong>. Type the code that the machine shows.</p>\n\
          <form method=\"post\" action=\"/device\">{}{}\n\
@@ -112,13 +116,16 @@ pub(super) async fn decide(
 ) -> Result<Response, Error> {
     let field = |name: &str| fields.get(name).map(String::as_str);
     let code = field("user_code").unwrap_or_default();
-    let Some((principal, session)) = signed_in(&app, &headers, &info).await.map_err(Error::on_page)? else {
+    let Some((principal, session)) =
+        signed_in(&app, &headers, &info).await.map_err(Error::on_page)?
+    else {
         return Ok(Redirect::to(&login_for(&here(code))).into_response());
     };
     check_csrf(&session, field("csrf")).map_err(Error::on_page)?;
     let found = app.auth.find_device(&principal, code, &origin).await;
     let Some(login) = found.map_err(|error| Error::from(error).on_page())? else {
-        let wrong = "No machine waits under this code. It may have waited too long: begin again there.";
+        let wrong =
+            "No machine waits under this code. It may have waited too long: begin again there.";
         return Ok(ask(&principal, &session, code, Some((StatusCode::NOT_FOUND, wrong))));
     };
     let approve = match field("step") {

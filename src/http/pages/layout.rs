@@ -93,6 +93,9 @@ mod tests {
     #[test]
     fn nothing_escapes_from_text() {
         assert_eq!(super::escape("<a b='\"&\">"), "&lt;a b=&#39;&quot;&amp;&quot;&gt;");
-        assert_eq!(super::hidden("x", "\"><b>"), "<input type=\"hidden\" name=\"x\" value=\"&quot;&gt;&lt;b&gt;\">");
+        assert_eq!(
+            super::hidden("x", "\"><b>"),
+            "<input type=\"hidden\" name=\"x\" value=\"&quot;&gt;&lt;b&gt;\">"
+        );
     }
 }

@@ -26,7 +26,9 @@ pub(super) async fn show(
     query: Query,
 ) -> Result<Response, Error> {
     let back = way_back(query.get("return"));
-    if let Some((principal, session)) = signed_in(&app, &headers, &info).await.map_err(Error::on_page)? {
+    if let Some((principal, session)) =
+        signed_in(&app, &headers, &info).await.map_err(Error::on_page)?
+    {
         if query.get("return").is_some() {
             return Ok(Redirect::to(back).into_response());
         }
@@ -59,10 +61,15 @@ async fn form(
     let choices = app.auth.sign_in_choices().await.map_err(|error| Error::from(error).on_page())?;
     let mut content = String::new();
     if let Some(error) = wrong {
-        let _ = writeln!(content, "<p class=\"bad\" role=\"alert\">{}</p>", escape(error.message()));
+        let _ =
+            writeln!(content, "<p class=\"bad\" role=\"alert\">{}</p>", escape(error.message()));
     }
     for choice in &choices {
-        let href = format!("/auth/{}/start?return={}", choice.name, encode(back).to_string().replace('&', "%26"));
+        let href = format!(
+            "/auth/{}/start?return={}",
+            choice.name,
+            encode(back).to_string().replace('&', "%26")
+        );
         let _ = writeln!(
             content,
             "<a class=\"button\" href=\"{}\">Continue with {}</a>",
@@ -120,7 +127,8 @@ pub(super) async fn sign_in(
     info.set_actor(account.name.to_string());
     let started = app.auth.start_session(&account, "password", agent(&headers), &origin).await;
     let started = started.map_err(|error| Error::from(error).on_page())?;
-    let cookie = session::set(&started, info.is_https, app.config.auth.session_lifetime.get().as_secs());
+    let cookie =
+        session::set(&started, info.is_https, app.config.auth.session_lifetime.get().as_secs());
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(back)).into_response())
 }
 
@@ -131,7 +139,9 @@ pub(super) async fn sign_out(
     headers: HeaderMap,
     Form(fields): Form,
 ) -> Result<Response, Error> {
-    if let Some((principal, browser)) = signed_in(&app, &headers, &info).await.map_err(Error::on_page)? {
+    if let Some((principal, browser)) =
+        signed_in(&app, &headers, &info).await.map_err(Error::on_page)?
+    {
         check_csrf(&browser, fields.get("csrf").map(String::as_str)).map_err(Error::on_page)?;
         let ended = app.auth.end_session(&principal, &browser).await;
         ended.map_err(|error| Error::from(error).on_page())?;

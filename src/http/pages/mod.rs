@@ -102,7 +102,8 @@ impl FormToken {
 /// A cookie for one purpose and a short time.
 fn small_cookie(name: &str, value: &str, site: &str, seconds: u64, info: &Info) -> HeaderValue {
     let secure = if info.is_https { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={site}{secure}");
+    let text =
+        format!("{name}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite={site}{secure}");
     HeaderValue::from_str(&text).expect("a cookie is written in the URL-safe alphabet")
 }
 

@@ -38,7 +38,10 @@ pub(super) async fn start(
     // Lax: the provider sends the browser back from another site.
     let value = started.cookie.expose();
     let cookie = small_cookie(cookie_name(info.is_https), value, "Lax", 600, &info);
-    let headers = [(header::SET_COOKIE, cookie), (header::CACHE_CONTROL, "no-store".parse().map_err(Error::internal)?)];
+    let headers = [
+        (header::SET_COOKIE, cookie),
+        (header::CACHE_CONTROL, "no-store".parse().map_err(Error::internal)?),
+    ];
     Ok((headers, Redirect::to(&started.location)).into_response())
 }
 
@@ -54,8 +57,12 @@ pub(super) async fn callback(
     let name = cookie_name(info.is_https);
     let cookie = Secret::new(session::cookie(&headers, name).unwrap_or_default());
     let text = |key: &str| query.get(key).map(str::to_owned);
-    let callback =
-        Callback { code: text("code"), state: text("state"), iss: text("iss"), error: text("error") };
+    let callback = Callback {
+        code: text("code"),
+        state: text("state"),
+        iss: text("iss"),
+        error: text("error"),
+    };
     // Whatever comes of it, it is over.
     let over = small_cookie(name, "", "Lax", 0, &info);
     let finished = app.auth.finish_sign_in(&provider, &cookie, &callback).await;
