@@ -13,6 +13,8 @@ Usage: ./test.sh [--fast | --clients [SUITE...]]
   --environment         print what a build uses, as assignments for a shell: CARGO, RUSTC, CARGO_TARGET_DIR
   --help                print this
 
+Signing in is tested with oidc-provider, which npm installs once under ~/.cache/berth-tools.
+
 Real clients need root, or sudo: they run in mount namespaces of their own and, for clients newer than
 this machine's, in a second Debian that is made once under ~/.cache/berth-forky.
 
@@ -81,6 +83,10 @@ sum_of() {
 cargo_tests() {
     local log passed failed code=0
     log=$(mktemp)
+    echo "== a sign-in provider"
+    # A server that is missing fails its tests, instead of skipping them.
+    "$HERE/tests/servers/oidc-provider/install.sh" || true
+    export REQUIRE_TEST_SERVERS=1
     echo "== cargo test"
     (cd "$HERE" && "$CARGO" test --locked --workspace --no-fail-fast) 2>&1 | tee "$log" || code=$?
     passed=$(sum_of passed "$log")

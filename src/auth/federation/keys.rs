@@ -120,7 +120,8 @@ impl Source {
             let parsed = serde_json::from_str(text).unwrap_or_default();
             state.keys = Some((read_keys(&parsed).into(), Timestamp::from_millis(i64::MAX)));
         }
-        let (state, turn, discovering) = (Mutex::new(state), Arc::default(), tokio::sync::Mutex::default());
+        let (state, turn, discovering) =
+            (Mutex::new(state), Arc::default(), tokio::sync::Mutex::default());
         Ok(Self { place, clock, web, state, turn, discovering })
     }
 
@@ -168,7 +169,9 @@ impl Source {
         let mut fitting = keys.iter().filter(fits);
         // A token that names no key is only good where there is no choice.
         match (fitting.next(), id.is_none() && fitting.next().is_some()) {
-            (Some(key), false) if *fresh_until > self.clock.now() => Known::Fresh(key.decoding.clone()),
+            (Some(key), false) if *fresh_until > self.clock.now() => {
+                Known::Fresh(key.decoding.clone())
+            }
             (Some(key), false) => Known::Stale(key.decoding.clone()),
             _ => Known::Unknown,
         }

@@ -2,10 +2,13 @@
 
 mod answer;
 mod app;
+mod browser;
 mod client;
 mod command;
 mod dice;
 mod image;
+mod issuer;
+mod oidc_provider;
 mod process;
 mod small_disk;
 pub(crate) mod stored_files;
@@ -14,10 +17,13 @@ mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{Role, TestApp, tester};
+pub(crate) use browser::{Browser, Page, encode};
 pub(crate) use client::Client;
 pub(crate) use command::{Said, berth, berth_command, berth_reads, run};
 pub(crate) use dice::Dice;
 pub(crate) use image::{Blob, Image};
+pub(crate) use issuer::{TestIssuer, TestKey};
+pub(crate) use oidc_provider::{CLIENT_SECRET, OidcProvider};
 pub(crate) use process::Process;
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use style::{Push, Style};
