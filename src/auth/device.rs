@@ -159,7 +159,7 @@ impl Auth {
             DeviceAsked::Over | DeviceAsked::Unknown => return Ok(DeviceAnswer::Over),
             DeviceAsked::Approved(login, account) => (login, account),
         };
-        if account.is_disabled {
+        if account.is_disabled || self.check_vouched_for(&account).await.is_err() {
             return Ok(DeviceAnswer::Denied);
         }
         let name = account.name.clone();

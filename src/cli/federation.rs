@@ -318,7 +318,7 @@ fn state(entry: &Value) -> String {
 
 /// A condition as a sentence.
 fn shown(condition: &Value) -> String {
-    let test = ["is", "in", "like", "has"].into_iter().find(|test| condition.get(test).is_some());
+    let test = ["is", "in", "like", "has"].into_iter().find(|test| !condition[test].is_null());
     let test = test.unwrap_or("is");
     format!("{} {test} {}", text(condition, "claim"), text(condition, test))
 }

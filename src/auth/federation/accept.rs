@@ -122,7 +122,8 @@ impl Auth {
         self.failed_guess(origin).err().unwrap_or(Error::Foreign(flaw))
     }
 
-    pub(super) async fn by_rules(
+    /// Who the rules make of somebody, or why nobody.
+    pub(in crate::auth) async fn by_rules(
         &self,
         trusted: &Trusted,
         vouched: &Vouched,

@@ -59,6 +59,11 @@ pub(super) fn groups(provider: &Provider, said: &[String]) -> Vec<String> {
     ours.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Text for people to read, on a terminal as well.
+pub(super) fn plain(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
 /// A name for an account: what cannot stand in one is written as `-`.
 pub(super) fn account_name(said: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '@' | '-');

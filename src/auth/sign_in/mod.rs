@@ -17,7 +17,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::federation::{Flaw, Source};
-use super::{Auth, Error};
+use super::throttle::Attempt;
+use super::{Auth, Error, Origin};
 use crate::clock::Timestamp;
 use crate::meta::{self, Account, ExternalAccount, Provider, ProviderKind};
 use crate::remote::WebError;
@@ -240,12 +241,13 @@ impl Auth {
         (is_young && begun.provider == provider).then_some(begun)
     }
 
-    /// Ends a sign-in: asks the provider who it was.
+    /// Ends a sign-in: asks the provider who it was. Failures count, as wrong passwords do: each makes us ask the provider.
     pub async fn finish_sign_in(
         &self,
         provider: &str,
         cookie: &Secret<String>,
         callback: &Callback,
+        origin: &Origin,
     ) -> Result<SignedInBy, SignInError> {
         let begun = self.begun(cookie, provider).ok_or(SignInError::NotBegun)?;
         let state = callback.state.clone().unwrap_or_default();
@@ -261,12 +263,17 @@ impl Auth {
             return Err(SignInError::Refused { provider: setup::title(&provider), told });
         }
         let code = callback.code.as_deref().ok_or(SignInError::NotBegun)?;
+        let attempt = Attempt::nameless(origin.address);
+        self.throttle.check(&attempt)?;
         let said = if provider.kind == ProviderKind::GitHub {
             github::ask(&source, &provider, &setup, &begun, code).await
         } else {
             oidc::ask(self, &source, &provider, &setup, &begun, code).await
-        }?;
-        let account = self.take_in(&provider, &setup, said).await?;
+        };
+        if said.is_err() {
+            self.throttle.failed(&attempt);
+        }
+        let account = self.take_in(&provider, &setup, said?).await?;
         Ok(SignedInBy { account, return_to: begun.return_to })
     }
 
@@ -310,8 +317,8 @@ impl Auth {
             // Another issuer under the same name may call somebody else so.
             external_id: format!("{} {}", setup.issuer, said.id),
             name: name.clone(),
-            full_name: said.full_name.chars().take(200).collect(),
-            email: said.email.chars().take(200).collect(),
+            full_name: identity::plain(&said.full_name),
+            email: identity::plain(&said.email),
             groups: identity::groups(provider, &said.groups),
         };
         let account = self.meta.take_in_account(external).await?;

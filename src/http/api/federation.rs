@@ -30,16 +30,12 @@ pub(super) struct ConditionView {
     #[schema(example = "repository_owner")]
     claim: String,
     /// It is this, letter for letter.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     is: Option<String>,
     /// It is one of these.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     r#in: Option<Vec<String>>,
     /// It matches a pattern: `*` for what holds no `/` and no `:`, `**` for anything.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     like: Option<String>,
     /// It is a list with this in it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     has: Option<String>,
 }
 

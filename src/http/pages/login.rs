@@ -65,11 +65,7 @@ async fn form(
             writeln!(content, "<p class=\"bad\" role=\"alert\">{}</p>", escape(error.message()));
     }
     for choice in &choices {
-        let href = format!(
-            "/auth/{}/start?return={}",
-            choice.name,
-            encode(back).to_string().replace('&', "%26")
-        );
+        let href = format!("/auth/{}/start?return={}", choice.name, encode(back));
         let _ = writeln!(
             content,
             "<a class=\"button\" href=\"{}\">Continue with {}</a>",

@@ -43,7 +43,7 @@ fn way_back(wanted: Option<&str>) -> &str {
 
 /// The sign-in page, for whoever wants to go on to `path`.
 fn login_for(path: &str) -> String {
-    format!("/login?return={}", encode(path).to_string().replace('&', "%26"))
+    format!("/login?return={}", encode(path))
 }
 
 /// Whoever the browser is signed in as.

@@ -65,7 +65,7 @@ pub(super) async fn callback(
     };
     // Whatever comes of it, it is over.
     let over = small_cookie(name, "", "Lax", 0, &info);
-    let finished = app.auth.finish_sign_in(&provider, &cookie, &callback).await;
+    let finished = app.auth.finish_sign_in(&provider, &cookie, &callback, &origin).await;
     let signed_in = match finished {
         Ok(signed_in) => signed_in,
         Err(error) => {
