@@ -232,7 +232,9 @@ async fn whatever_is_wrong_with_a_token_is_refused_in_every_way() {
     }
     // A token that names no key is good where there is no choice, and only there.
     let nameless = key.sign(&json!({ "alg": "ES256" }), &good);
-    show(&berth, &nameless).await.map(|answer| answer.ok());
+    for answer in show(&berth, &nameless).await {
+        answer.ok();
+    }
 }
 
 #[tokio::test]
@@ -280,8 +282,6 @@ async fn a_registry_token_ends_with_what_it_was_issued_for() {
     let client = nobody.with_token(&issuer.token(berth.clock.now(), json!({})));
     client.get("/v2/acme/app/tags/list").await.fails(403, "DENIED");
     // And it is no way to another one.
-    let registry_token = issue().await.token(&[]);
-    drop(registry_token);
     let token = nobody
         .with_password("x", &issuer.token(berth.clock.now(), json!({})))
         .token(&["repository:acme/app:pull"])

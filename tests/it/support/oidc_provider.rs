@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
@@ -11,6 +11,8 @@ use tempfile::TempDir;
 pub(crate) struct OidcProvider {
     url: String,
     process: Child,
+    /// What else it says: it would fail if nobody could hear it.
+    _rest: BufReader<ChildStdout>,
     _directory: TempDir,
 }
 
@@ -61,10 +63,13 @@ impl OidcProvider {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let url = lines.map_while(Result::ok).find(|line| line.starts_with("http://"));
-        let url = url.expect("the provider says where it is");
-        Some(Self { url, process, _directory: directory })
+        let mut said = BufReader::new(process.stdout.take().unwrap());
+        let mut url = String::new();
+        while !url.starts_with("http://") {
+            url.clear();
+            assert_ne!(said.read_line(&mut url).unwrap(), 0, "the provider says where it is");
+        }
+        Some(Self { url: url.trim().to_owned(), process, _rest: said, _directory: directory })
     }
 
     pub(crate) fn url(&self) -> &str {
