@@ -96,6 +96,7 @@ async fn a_token_is_a_password_a_bearer_token_and_can_be_exchanged() {
     assert_eq!(issuer.requests(), (1, 1));
 }
 
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 #[tokio::test]
 async fn whatever_is_wrong_with_a_token_is_refused_in_every_way() {
     let (berth, _, issuer) = start().await;

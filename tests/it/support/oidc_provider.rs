@@ -1,10 +1,9 @@
-//! A real OpenID provider (npm's `oidc-provider`), in a process of its own.
+//! A real `OpenID` provider (npm's `oidc-provider`), in a process of its own.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 /// A provider on 127.0.0.1; it ends with this value.
@@ -26,8 +25,7 @@ fn source() -> PathBuf {
 /// Where `tests/servers/oidc-provider/install.sh` puts it.
 fn installed() -> PathBuf {
     let lock = std::fs::read(source().join("package-lock.json")).unwrap();
-    let digest: String =
-        Sha256::digest(lock).iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let digest = berth::oci::Algorithm::Sha256.digest(&lock).hex()[..12].to_owned();
     let home = || PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cache");
     let cache = std::env::var_os("XDG_CACHE_HOME").map_or_else(home, PathBuf::from);
     cache.join("berth-tools").join(format!("oidc-provider-{digest}"))
