@@ -258,7 +258,7 @@ impl AddRule {
             }
             (None, Some(_)) => format!("whoever it accepts is {subject}"),
             (None, None) => format!(
-                "whoever it accepts is {subject}; `berth access allow {subject} ROLE PATTERN` says what that may do"
+                "whoever it accepts is {subject}; `berth access add {subject} ROLE PATTERN` says what that may do"
             ),
         });
         Ok(())

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use super::federation::{rule, start, trust};
-use crate::support::{Answer, TestApp, TestIssuer, TestKey};
+use crate::support::{Answer, TestApp, TestIssuer, TestKey, eventually};
 
 /// Shows a token; the answer.
 async fn show(berth: &TestApp, token: &str) -> Answer {
@@ -155,4 +155,18 @@ async fn several_keys_and_algorithms_can_be_in_use() {
     let wish = json!({ "url": issuer.url(), "audiences": ["berth"], "algorithms": ["EdDSA"] });
     admin.put_json("/api/v1/federation/issuers/ci", wish).await.ok();
     show(&berth, &keys[0].token(&claims)).await.fails(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn clients_that_hang_up_do_not_keep_keys_from_being_fetched() {
+    let (berth, _, issuer) = start().await;
+    issuer.hold();
+    let token = issuer.token(berth.clock.now(), json!({}));
+    tokio::select! {
+        _ = show(&berth, &token) => panic!("the issuer does not answer"),
+        () = eventually("the issuer is asked", async || (issuer.requests().0 == 1).then_some(())) => {}
+    }
+    issuer.release();
+    show(&berth, &token).await.ok();
+    assert_eq!(issuer.requests(), (1, 1));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::support::{Browser, CLIENT_SECRET, Client, OidcProvider, Page, TestApp};
+use crate::support::{Browser, CLIENT_SECRET, Client, OidcProvider, Page, TestApp, berth};
 
 /// A Berth with the provider `acme`, if there is one to be had.
 async fn start(is_slim: bool, more: Value) -> Option<(TestApp, Client, OidcProvider)> {
@@ -408,4 +408,51 @@ async fn github_tells_who_somebody_is_by_its_api() {
     // The code was redeemed with what only this browser's sign-in knew.
     let asked = asked.lock().unwrap().join("\n");
     assert!(asked.contains("code_verifier=") && asked.contains("client_secret=hush"), "{asked}");
+}
+
+#[test]
+fn the_command_line_sets_providers_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    berth(data, ["user", "add", "boss", "--generate", "--role", "administrator", "--data", "data"])
+        .ok();
+    let provider =
+        |arguments: &[&str]| berth(data, [&["provider"], arguments, &["--data", "data"]].concat());
+    std::fs::write(data.join("secret"), "hush\n").unwrap();
+    let acme = [
+        "add",
+        "acme",
+        "--kind",
+        "keycloak",
+        "--issuer",
+        "https://sso.example/realms/acme",
+        "--client-id",
+        "berth",
+        "--client-secret-file",
+        "secret",
+        "--group",
+        "/admins=operators",
+        "--sign-in-every",
+        "7d",
+    ];
+    let said = provider(&acme).ok().says(["people can sign in by acme"]);
+    assert_eq!(said.stdout.trim(), "/auth/acme/callback");
+    provider(&["add", "gh", "--kind", "github", "--client-id", "x"])
+        .exit(1)
+        .says(["everybody in the world"]);
+    provider(&["add", "gh", "--kind", "github", "--client-id", "x", "--allow-group", "acme"]).ok();
+    provider(&["disable", "gh"]).ok();
+    let list = provider(&["list", "--json"]).ok();
+    assert!(!list.stdout.contains("hush"));
+    let list = list.json();
+    assert_eq!(list[0]["groups"], json!({ "/admins": "operators" }));
+    assert_eq!(
+        (&list[0]["has_client_secret"], &list[0]["sign_in_every"]),
+        (&json!(true), &json!("7d"))
+    );
+    assert_eq!((&list[1]["name"], &list[1]["is_disabled"]), (&json!("gh"), &json!(true)));
+    assert!(provider(&["list"]).ok().stdout.contains("gh    disabled  github"));
+    provider(&["enable", "gh"]).ok();
+    provider(&["remove", "gh"]).ok();
+    provider(&["remove", "gh"]).exit(1).says(["there is no provider `gh`"]);
 }

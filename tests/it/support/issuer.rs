@@ -15,6 +15,7 @@ use ring::signature::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// A key that tokens are signed with.
@@ -101,10 +102,15 @@ struct State {
     issuer: Option<String>,
 }
 
+/// Answers at a time.
+const PERMITS: usize = 1000;
+
 /// An issuer on 127.0.0.1.
 pub(crate) struct TestIssuer {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
+    /// An answer needs a permit.
+    permits: Arc<Semaphore>,
     key: Mutex<TestKey>,
     server: JoinHandle<()>,
 }
@@ -114,14 +120,20 @@ impl TestIssuer {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(State::default()));
-        let shared = Arc::clone(&state);
+        let permits = Arc::new(Semaphore::new(PERMITS));
+        let (shared, needed) = (Arc::clone(&state), Arc::clone(&permits));
         let server = tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                tokio::spawn(answer(connection, address, Arc::clone(&shared)));
+                tokio::spawn(answer(connection, address, Arc::clone(&shared), Arc::clone(&needed)));
             }
         });
-        let issuer =
-            Self { address, state, key: Mutex::new(TestKey::new("first", "ES256")), server };
+        let issuer = Self {
+            address,
+            state,
+            permits,
+            key: Mutex::new(TestKey::new("first", "ES256")),
+            server,
+        };
         issuer.publish(&[issuer.key()]);
         issuer
     }
@@ -154,6 +166,15 @@ impl TestIssuer {
 
     pub(crate) fn set_cache_control(&self, value: &str) {
         value.clone_into(&mut self.state.lock().unwrap().cache_control);
+    }
+
+    /// Takes requests, and answers none until [`TestIssuer::release`].
+    pub(crate) fn hold(&self) {
+        assert_eq!(self.permits.forget_permits(PERMITS), PERMITS, "nothing is being answered");
+    }
+
+    pub(crate) fn release(&self) {
+        self.permits.add_permits(PERMITS);
     }
 
     /// Says in its discovery document that it is somebody else.
@@ -197,7 +218,12 @@ impl Drop for TestIssuer {
     }
 }
 
-async fn answer(mut connection: TcpStream, address: SocketAddr, state: Arc<Mutex<State>>) {
+async fn answer(
+    mut connection: TcpStream,
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+    permits: Arc<Semaphore>,
+) {
     let mut head = Vec::new();
     let reading = async {
         while !head.ends_with(b"\r\n\r\n") {
@@ -239,5 +265,6 @@ async fn answer(mut connection: TcpStream, address: SocketAddr, state: Arc<Mutex
             body.len()
         )
     };
+    let _permit = permits.acquire().await.unwrap();
     let _ = connection.write_all(response.as_bytes()).await;
 }
