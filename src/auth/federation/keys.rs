@@ -135,10 +135,8 @@ impl Source {
         match &known {
             Known::Fresh(key) => return Ok(key.clone()),
             Known::Stale(key) if self.turn.try_lock().is_err() => return Ok(key.clone()),
-            Known::Stale(_) | Known::Unknown => {}
-        }
-        if self.may_ask() {
-            self.refresh().await;
+            // Whoever asks now may come back with the key: it is waited for.
+            Known::Stale(_) | Known::Unknown => self.refresh().await,
         }
         match self.look(id, algorithm) {
             Known::Fresh(key) | Known::Stale(key) => Ok(key),
@@ -185,11 +183,11 @@ impl Source {
         state.tried_at.is_none_or(|tried| self.clock.now().since(tried) >= PAUSE)
     }
 
-    /// Fetches the keys. It goes on when the request that caused it is given up: else clients that hang up could keep the keys
+    /// Fetches the keys, if it is time to; waits for whoever does. It goes on when the request that caused it is given up: else clients that hang up could keep the keys
     /// from ever being fetched.
     async fn refresh(self: &Arc<Self>) {
         let turn = Arc::clone(&self.turn).lock_owned().await;
-        // Somebody else may have asked while this one waited.
+        // Somebody else may have asked while this one waited, or not long ago.
         if !self.may_ask() {
             return;
         }

@@ -170,3 +170,34 @@ async fn clients_that_hang_up_do_not_keep_keys_from_being_fetched() {
     show(&berth, &token).await.ok();
     assert_eq!(issuer.requests(), (1, 1));
 }
+
+#[tokio::test]
+async fn whoever_comes_while_keys_are_fetched_waits_for_them() {
+    let (berth, _, issuer) = start().await;
+    issuer.hold();
+    let token = issuer.token(berth.clock.now(), json!({}));
+    let crowd = join_all((0..20).map(|_| show(&berth, &token)));
+    let release = async {
+        eventually("the issuer is asked", async || (issuer.requests().0 == 1).then_some(())).await;
+        issuer.release();
+    };
+    let (answers, ()) = tokio::join!(crowd, release);
+    for answer in answers {
+        answer.ok();
+    }
+    assert_eq!(issuer.requests(), (1, 1));
+    // Keys that are not fresh any more are good meanwhile.
+    berth.turn_clock(Duration::from_hours(2));
+    issuer.hold();
+    let token = issuer.token(berth.clock.now(), json!({}));
+    let first = show(&berth, &token);
+    let others = async {
+        eventually("the issuer is asked", async || (issuer.requests().0 == 2).then_some(())).await;
+        for _ in 0..3 {
+            show(&berth, &token).await.ok();
+        }
+        issuer.release();
+    };
+    let (answer, ()) = tokio::join!(first, others);
+    answer.ok();
+}
