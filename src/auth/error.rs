@@ -32,6 +32,9 @@ pub enum Error {
         /// What was counted.
         whose: &'static str,
     },
+    /// The directory that would have to vouch for somebody gives no answer; the log says why.
+    #[error("the directory that has to vouch for this user cannot be asked: try again in a moment")]
+    Directory(String),
     /// A browser's request that another site could have made it send.
     #[error("the request does not carry the session's CSRF token: load the page again")]
     Forgery,

@@ -10,6 +10,7 @@ mod credentials;
 mod device;
 mod error;
 mod federation;
+mod ldap;
 mod need;
 mod password;
 mod principal;
@@ -33,6 +34,7 @@ pub use credentials::Credentials;
 pub use device::{DeviceAnswer, DeviceStart, read_user_code};
 pub use error::Error;
 pub use federation::{Claims, Flaw, Tried, TriedRule, Vouched};
+pub use ldap::{DirectoryKind, Step, Trial, is_directory_name};
 pub use need::{Because, Need, Refusal};
 pub use password::{MIN_PASSWORD, hash_password, is_account_name};
 pub use principal::{AdminGrant, Allowed, CatalogGrant, Grant, Origin, Principal, Workload};
@@ -42,6 +44,7 @@ pub use sign_in::{Callback, SignInChoice, SignInError, SignInStart, SignedInBy, 
 pub use token::{Issued, SERVICE, new_signing_key};
 
 use federation::{Accepted, KeyStore, Trusted, claimed_issuer, looks_like_jwt};
+use ldap::{Directories, Freshness, Standing};
 use password::Passwords;
 use principal::{Lease, Who};
 use secret_token::{looks_like_token, token_hash};
@@ -61,6 +64,7 @@ pub struct Auth {
     clock: Clock,
     config: config::Auth,
     passwords: Arc<Passwords>,
+    directories: Arc<Directories>,
     tokens: Arc<Tokens>,
     throttle: Arc<Throttle>,
     rules: Arc<RulesInForce>,
@@ -90,9 +94,11 @@ impl Auth {
     pub async fn open(meta: Meta, clock: Clock, config: config::Auth) -> Result<Self, Error> {
         let tokens = Tokens::open(meta.clone(), clock.clone(), config.token_lifetime.get()).await?;
         let throttle = Throttle::new(clock.clone(), &config);
+        meta.reseal_directories().await?;
         Ok(Self {
             audit: Audit::new(meta.clone()),
             keys: Arc::new(KeyStore::new(clock.clone())),
+            directories: Arc::new(Directories::new(meta.clone(), clock.clone())),
             meta,
             clock,
             config,
@@ -199,13 +205,21 @@ impl Auth {
         Ok(Principal::new(Who::Machine, self.rules().await?))
     }
 
-    /// An account that may log in.
+    /// An account that may log in, and that its directory still vouches for if it has one.
     async fn enabled(&self, name: &str) -> Result<Option<Arc<Account>>, Error> {
-        let found = self.meta.find_account(name).await?.filter(|account| !account.is_disabled);
-        if let Some(account) = &found {
-            self.check_vouched_for(account).await?;
+        let Some(account) = self.meta.find_account(name).await? else { return Ok(None) };
+        if account.is_disabled {
+            return Ok(None);
         }
-        Ok(found)
+        self.check_vouched_for(&account).await?;
+        if account.directory().is_none() {
+            return Ok(Some(account));
+        }
+        match self.directories.standing(&account, Freshness::Remembered).await? {
+            // Its groups may be others now.
+            Standing::Good => self.meta.find_account(name).await.map_err(Into::into),
+            Standing::Gone => Ok(None),
+        }
     }
 
     /// Refuses accounts of a provider that is shut, or that has not vouched for them for longer than it may take.
@@ -222,15 +236,20 @@ impl Auth {
         if provider.is_disabled || is_stale { Err(Error::Stale((**name).into())) } else { Ok(()) }
     }
 
-    /// The account that a name and a password belong to.
+    /// The account that a name and a password belong to, here or in a directory.
     pub async fn login(
         &self,
         name: &str,
         password: &Secret<String>,
         origin: &Origin,
     ) -> Result<Arc<Account>, Error> {
+        let account = self.meta.find_account(name).await?;
+        let asked = self.directories.asked_about(account.as_deref()).await?;
+        if !asked.is_empty() {
+            return self.login_by_directory(asked, name, password, origin).await;
+        }
+        let account = account.filter(|account| !account.is_disabled);
         // An unknown user takes as long as a wrong password.
-        let account = self.enabled(name).await?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
         if self.passwords.is_known_good(name, password, hash) {
             return account.ok_or(Error::Credentials);
@@ -438,6 +457,9 @@ impl Auth {
                 && !account.is_disabled
             {
                 self.check_vouched_for(&account).await?;
+                if self.standing_now(&account).await? == Standing::Gone {
+                    return Err(Error::Credentials);
+                }
                 let principal =
                     Principal::new(Who::Account(Arc::new(account)), self.rules().await?);
                 return Ok(principal.coming_from(origin));

@@ -8,9 +8,13 @@ mod completions;
 mod config;
 mod copy;
 mod credentials;
+mod directory;
 mod federation;
 mod group;
+mod health;
+mod helper;
 mod key;
+mod kubernetes;
 mod login;
 mod manifest;
 mod output;
@@ -70,6 +74,9 @@ enum Command {
     /// Manage groups of users and robots
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Manage directories: LDAP servers, such as Active Directory, that vouch for users
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
     /// Say who may do what, and ask why
     #[command(subcommand)]
     Access(Box<access::AccessCommand>),
@@ -88,6 +95,13 @@ enum Command {
     /// Manage the keys that sign registry tokens
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Ask whether a Berth can serve requests, for containers and scripts
+    Health(health::Health),
+    /// Make what Kubernetes needs to pull from a registry
+    #[command(subcommand, name = "k8s")]
+    Kubernetes(kubernetes::KubernetesCommand),
+    /// Give kubelet credentials for pulls: a pod's own token, or one from a file
+    KubeletCredentialProvider(kubernetes::CredentialProvider),
     /// Log in to a registry
     Login(login::Login),
     /// Forget the credentials for a registry
@@ -110,6 +124,10 @@ enum Command {
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if helper::is_meant(arguments.next().as_deref()) {
+        return helper::run(arguments.next().as_deref());
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -123,12 +141,16 @@ pub fn run() -> ExitCode {
             Command::Robot(command) => command.run().await,
             Command::Token(command) => command.run().await,
             Command::Group(command) => command.run().await,
+            Command::Directory(command) => command.run().await,
             Command::Access(command) => command.run().await,
             Command::Role(command) => command.run().await,
             Command::Federation(command) => command.run().await,
             Command::Provider(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Key(command) => command.run().await,
+            Command::Health(command) => command.run().await,
+            Command::Kubernetes(command) => command.run().await,
+            Command::KubeletCredentialProvider(command) => command.run(),
             Command::Login(command) => command.run().await,
             Command::Logout(command) => command.run(),
             Command::Repo(command) => command.run().await,

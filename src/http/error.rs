@@ -292,6 +292,7 @@ impl From<auth::Error> for Error {
             E::Refused(refusal) => return refusal.into(),
             E::Meta(cause) => return cause.into(),
             E::Signing(_) => return Self::internal(error),
+            E::Directory(ref cause) => return Self::unavailable(&error.to_string(), cause),
         };
         answer.turned(turned)
     }

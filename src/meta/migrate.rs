@@ -11,6 +11,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001_initial.sql")),
     (2, include_str!("migrations/0002_access.sql")),
     (3, include_str!("migrations/0003_trust.sql")),
+    (4, include_str!("migrations/0004_directory.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

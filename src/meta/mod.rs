@@ -10,6 +10,7 @@ mod blob;
 mod cache;
 mod db;
 mod device;
+mod directory;
 mod error;
 mod event;
 mod federation;
@@ -44,6 +45,9 @@ pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, 
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
 pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
+pub use directory::{
+    Directory, DirectorySettings, GroupLookup, GroupMapping, NewDirectory, PasswordChange,
+};
 pub use error::Error;
 pub use event::{
     Actor, Event, EventFault, EventFaultKind, EventFilter, EventHead, EventKind, EventsVerified,

@@ -16,6 +16,7 @@ mod crash;
 mod disk;
 mod faults;
 mod idle;
+mod ldap;
 mod limits;
 mod model;
 mod parsers;

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod bindings;
+mod directories;
 mod groups;
 mod own;
 mod tokens;

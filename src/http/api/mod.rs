@@ -4,6 +4,7 @@
 
 mod access;
 mod bindings;
+mod directories;
 mod events;
 mod federation;
 mod groups;
@@ -61,6 +62,9 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(groups::list, groups::add))
         .routes(routes!(groups::show, groups::change, groups::remove))
         .routes(routes!(groups::add_member, groups::remove_member))
+        .routes(routes!(directories::list, directories::add))
+        .routes(routes!(directories::show, directories::change, directories::remove))
+        .routes(routes!(directories::test))
         .routes(routes!(roles::list))
         .routes(routes!(roles::put, roles::remove))
         .routes(routes!(bindings::list, bindings::add))
