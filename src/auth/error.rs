@@ -32,6 +32,11 @@ pub enum Error {
         /// What was counted.
         whose: &'static str,
     },
+    /// A certificate that was good when its connection began: it is over since, revoked, or its authority is gone.
+    #[error(
+        "the certificate of this connection is not accepted any more: connect again with another one"
+    )]
+    Certificate,
     /// The directory that would have to vouch for somebody gives no answer; the log says why.
     #[error("the directory that has to vouch for this user cannot be asked: try again in a moment")]
     Directory(String),

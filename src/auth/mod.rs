@@ -6,6 +6,7 @@
 mod administer;
 mod audit;
 mod browser;
+mod certificate;
 mod credentials;
 mod device;
 mod error;
@@ -30,6 +31,7 @@ pub use administer::{
 };
 pub use audit::{Audit, Refused};
 pub use browser::{BrowserSession, SignedIn};
+pub use certificate::{Certificate, InvalidCertificate};
 pub use credentials::Credentials;
 pub use device::{DeviceAnswer, DeviceStart, read_user_code};
 pub use error::Error;
@@ -169,6 +171,9 @@ impl Auth {
         let principal = match credentials {
             Credentials::None => self.anonymous().await?,
             Credentials::Malformed => return Err(Error::Credentials),
+            Credentials::Certificate(certificate) => {
+                self.by_certificate(certificate, origin).await?
+            }
             Credentials::Basic { password, .. } if looks_like_token(password.expose()) => {
                 self.by_token(password, origin).await?
             }

@@ -12,13 +12,13 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::body;
 use super::request::{self, Peer};
 use super::socket::{Socket, Windows};
 use super::stall::Bodies;
+use super::tls::Tls;
 use crate::app::App;
 
 /// A body is received in pieces of at most this many bytes.
@@ -31,7 +31,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(super) struct Shared {
     pub(super) app: Arc<App>,
     pub(super) router: Router,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -44,7 +44,8 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
     let idle_timeout = shared.app.config.server.idle_timeout.get();
     let windows = Windows::default();
     let socket = Socket::new(stream, windows.clone(), metrics.traffic(), idle_timeout);
-    let mut peer = Peer { address, is_tls: shared.tls.is_some(), windows: None, idle_timeout };
+    let is_tls = shared.tls.is_some();
+    let mut peer = Peer { address, is_tls, certificate: None, windows: None, idle_timeout };
     match &shared.tls {
         None => {
             peer.windows = Some(windows);
@@ -57,15 +58,25 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
                 speak(&shared, is_http2, socket, peer).await;
             }
         }
-        Some(acceptor) => {
-            let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket));
+        Some(tls) => {
+            let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket));
             let handshake = tokio::select! {
                 handshake = handshake => handshake,
                 () = shared.stop.cancelled() => return,
             };
             match handshake {
                 Ok(Ok(stream)) => {
-                    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    let session = stream.get_ref().1;
+                    let is_http2 = session.alpn_protocol() == Some(b"h2");
+                    if let Some(clients) = tls.clients() {
+                        match clients.read(session.peer_certificates()) {
+                            Ok(certificate) => peer.certificate = certificate,
+                            Err(error) => {
+                                tracing::warn!(%error, client.address = %address.ip(), "a client was turned away: {error}");
+                                return;
+                            }
+                        }
+                    }
                     speak(&shared, is_http2, stream, peer).await;
                 }
                 Ok(Err(error)) => {

@@ -282,7 +282,7 @@ impl From<auth::Error> for Error {
             E::Token | E::Foreign(_) | E::Stale(_) => {
                 Self::unauthorized(&error, None, Some("invalid_token"))
             }
-            E::Address | E::Forgery => {
+            E::Address | E::Forgery | E::Certificate => {
                 Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &error)
             }
             E::Throttled { wait, .. } => {

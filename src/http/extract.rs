@@ -15,7 +15,7 @@ use super::fold_name::Kind;
 use super::request::{Info, Peer};
 use super::session;
 use crate::app::App;
-use crate::auth::{Credentials, Need, Origin, Principal};
+use crate::auth::{self, Credentials, Need, Origin, Principal};
 use crate::oci::{Action, Digest, ErrorCode, Reference, RepositoryName, Tag, UploadId};
 use crate::registry::Page;
 
@@ -26,6 +26,24 @@ pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
         Some(Ok(value)) => Credentials::read(value),
         Some(Err(_)) => Credentials::Malformed,
     }
+}
+
+/// Whoever sends a request that says nothing itself: the one of the connection's certificate, or nobody in particular.
+/// Browsers show a certificate with whatever a page makes them send, as they do with a cookie.
+pub(super) async fn by_connection(
+    app: &Arc<App>,
+    parts: &Parts,
+    info: &Info,
+) -> Result<Principal, auth::Error> {
+    let shown = parts.extensions.get::<Peer>().and_then(|peer| peer.certificate.as_ref());
+    let credentials = match shown {
+        None => Credentials::None,
+        Some(_) if !session::is_safe(&parts.method) && session::is_cross_site(&parts.headers) => {
+            return Err(auth::Error::Forgery);
+        }
+        Some(shown) => Credentials::Certificate(Arc::clone(shown.certificate())),
+    };
+    app.auth.authenticate(&credentials, &info.origin).await
 }
 
 impl FromRequestParts<Arc<App>> for Principal {
@@ -42,6 +60,7 @@ impl FromRequestParts<Arc<App>> for Principal {
                 Credentials::None if info.kind == Kind::Api => {
                     session::principal(app, parts, &info).await
                 }
+                Credentials::None => by_connection(app, parts, &info).await,
                 credentials => app.auth.authenticate(&credentials, &info.origin).await,
             }
         };

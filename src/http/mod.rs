@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+mod client_certificates;
 mod connection;
 mod error;
 mod extract;

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use tower::ServiceExt as _;
 
-use super::error::{Cause, Challenge, Turned};
+use super::client_certificates::PeerCertificate;
+use super::error::{Cause, Challenge, Error, Turned};
 use super::fold_name::{self, Kind};
 use super::forwarded::{self, Client};
 use super::socket::Windows;
 use crate::app::App;
-use crate::auth::{Origin, Principal, Refused, SERVICE};
+use crate::auth::{self, Origin, Principal, Refused, SERVICE};
 use crate::secret::random_text;
 
 /// What is known of the connection that a request came by.
@@ -24,6 +25,8 @@ use crate::secret::random_text;
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) is_tls: bool,
+    /// What the client showed in its greeting.
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
     /// Where files may be handed to the kernel instead of being read (see [`super::socket`]).
     pub(super) windows: Option<Windows>,
     /// A body without progress for this long is given up.
@@ -84,8 +87,14 @@ pub(super) async fn answer(
     request.extensions_mut().insert(peer.clone());
     request.extensions_mut().insert(info.clone());
 
-    // A router is always ready, and never fails.
-    let mut response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let is_turned_away =
+        peer.certificate.as_ref().is_some_and(|certificate| !certificate.is_still_good());
+    let mut response = if is_turned_away {
+        Error::from(auth::Error::Certificate).into_response()
+    } else {
+        // A router is always ready, and never fails.
+        router.oneshot(request).await.unwrap_or_else(|never| match never {})
+    };
 
     if let Some(challenge) = response.extensions_mut().remove::<Challenge>() {
         // Tokens are had for a password; the same goes for pages that Prometheus and people ask for.

@@ -9,9 +9,10 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
+use super::extract;
 use super::request::Info;
 use crate::app::App;
-use crate::auth::{self, BrowserSession, Credentials, Principal, SignedIn};
+use crate::auth::{self, BrowserSession, Principal, SignedIn};
 use crate::secret::Secret;
 
 /// The header that repeats the session's CSRF token.
@@ -46,7 +47,7 @@ pub(super) async fn principal(
     info: &Info,
 ) -> Result<Principal, auth::Error> {
     let Some((principal, session)) = find(app, &parts.headers, info).await? else {
-        return app.auth.authenticate(&Credentials::None, &info.origin).await;
+        return extract::by_connection(app, parts, info).await;
     };
     if !is_safe(&parts.method) && !repeats(&parts.headers, &session) {
         return Err(auth::Error::Forgery);
@@ -67,7 +68,7 @@ pub(super) async fn find(
     }
 }
 
-const fn is_safe(method: &Method) -> bool {
+pub(super) const fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

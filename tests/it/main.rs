@@ -19,6 +19,7 @@ mod idle;
 mod ldap;
 mod limits;
 mod model;
+mod mtls;
 mod parsers;
 mod shutdown;
 mod smoke;

@@ -114,6 +114,14 @@ impl Auth {
         }
     }
 
+    /// Who somebody is that was vouched for, or why nobody; nothing is counted.
+    pub(in crate::auth) async fn accept(
+        &self,
+        vouched: &Vouched,
+    ) -> Result<Result<Principal, Flaw>, Error> {
+        self.by_rules(&*self.trusted().await?, vouched).await
+    }
+
     fn turned_away(&self, flaw: Flaw, origin: &Origin) -> Error {
         // That somebody else's server is down is nobody's guess at anything.
         if matches!(flaw, Flaw::NoKeys(_)) {

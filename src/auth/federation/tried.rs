@@ -1,9 +1,13 @@
 //! Why a token is accepted, or not: told by what decides.
 
-use super::accept::{refusal, verify};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+
+use super::accept::{Vouched, refusal, verify};
 use super::claims::Claims;
 use super::jwt::Unverified;
-use crate::auth::{AdminError, Administer, Auth};
+use super::trusted::Trusted;
+use crate::auth::{AdminError, Administer, Auth, Certificate};
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
@@ -47,6 +51,12 @@ impl Auth {
             becomes: Err(String::new()),
             subjects: Vec::new(),
         };
+        if let Some(certificate) = read_certificate(text)? {
+            let vouched = certificate.vouched();
+            tried.claims = vouched.claims.clone();
+            tried.expires_at = vouched.expires_at;
+            return self.judge(&trusted, vouched, tried).await;
+        }
         let verified = match Unverified::read(text.expose().trim()) {
             Ok(token) => {
                 tried.claims = token.claims.clone();
@@ -65,17 +75,27 @@ impl Auth {
                 return Ok(tried);
             }
         };
+        self.judge(&trusted, &vouched, tried).await
+    }
+
+    /// What the rules say of what was vouched for.
+    async fn judge(
+        &self,
+        trusted: &Trusted,
+        vouched: &Vouched,
+        mut tried: Tried,
+    ) -> Result<Tried, AdminError> {
         let issuer =
             trusted.issuers().iter().find(|issuer| Some(&issuer.name) == tried.issuer.as_ref());
         for rule in trusted.rules().iter().filter(|rule| rule.issuer == tried.issuer) {
             let refusal = if rule.is_disabled {
                 Some("it is disabled".to_owned())
             } else {
-                refusal(rule, issuer, &vouched)
+                refusal(rule, issuer, vouched)
             };
             tried.rules.push(TriedRule { name: rule.name.clone(), refusal });
         }
-        match self.by_rules(&trusted, &vouched).await? {
+        match self.by_rules(trusted, vouched).await? {
             Ok(principal) => {
                 tried.becomes = Ok(principal.actor());
                 tried.subjects = principal.subjects().iter().map(ToString::to_string).collect();
@@ -86,8 +106,21 @@ impl Auth {
     }
 }
 
+/// A certificate, where that is tried and no token.
+fn read_certificate(text: &Secret<String>) -> Result<Option<Certificate>, AdminError> {
+    let text = text.expose().trim_start();
+    if !text.starts_with("-----BEGIN") {
+        return Ok(None);
+    }
+    let der = CertificateDer::from_pem_slice(text.as_bytes());
+    let der =
+        der.map_err(|error| AdminError::Invalid(format!("there is no certificate: {error}")))?;
+    let read = Certificate::read(&der).map_err(|error| AdminError::Invalid(error.to_string()))?;
+    Ok(Some(read))
+}
+
 impl Administer<'_> {
-    /// Goes with a token through all that would be checked; nothing is issued for it, and nothing is counted.
+    /// Goes with a token, or a certificate (PEM), through all that would be checked; nothing is issued for it, and nothing is counted.
     pub async fn try_token(&self, text: &Secret<String>) -> Result<Tried, AdminError> {
         self.auth().try_token(text).await
     }
