@@ -38,6 +38,13 @@ impl Administer<'_> {
         }
         let bind_password = bind_password.filter(|password| !password.expose().is_empty());
         check_settings(&settings, bind_password.is_some()).map_err(AdminError::Invalid)?;
+        // Both stand before the names of their groups.
+        if self.auth.trusted().await?.providers().iter().any(|known| known.name == name) {
+            return Err(AdminError::NameTaken {
+                what: "a sign-in provider",
+                name: name.to_owned(),
+            });
+        }
         let new = NewDirectory { name: name.to_owned(), settings, bind_password };
         if !self.auth.meta.add_directory(new, self.actor()).await? {
             return Err(AdminError::NameTaken { what: "a directory", name: name.to_owned() });

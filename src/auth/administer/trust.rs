@@ -164,6 +164,7 @@ impl Administer<'_> {
     /// the same: a secret is not handed to another server.
     pub async fn put_provider(&self, mut provider: Provider) -> Result<Provider, AdminError> {
         let before = self.providers().await?.into_iter().find(|known| known.name == provider.name);
+        let is_new = before.is_none();
         let is_same = |known: &Provider| {
             known.settings.issuer == provider.settings.issuer
                 && known.settings.client_id == provider.settings.client_id
@@ -173,6 +174,10 @@ impl Administer<'_> {
         }
         check_provider(&provider)?;
         let name = provider.name.clone();
+        // Both stand before the names of their groups.
+        if is_new && self.auth.meta.find_directory(&name).await?.is_some() {
+            return Err(AdminError::NameTaken { what: "a directory", name });
+        }
         self.auth.meta.put_provider(provider, self.actor()).await?;
         self.provider(&name).await
     }

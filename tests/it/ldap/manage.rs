@@ -71,6 +71,14 @@ async fn what_cannot_work_is_refused_in_words() {
     }
     admin.post_json("/api/v1/directories", minimal("corp")).await.status(201);
     admin.post_json("/api/v1/directories", minimal("corp")).await.fails(409, "CONFLICT");
+    // What stands before the names of groups has to tell them apart.
+    let provider = json!({ "kind": "github", "client_id": "x", "client_secret": "y", "is_open": true });
+    let answer = admin.put_json("/api/v1/providers/corp", provider.clone()).await;
+    let answer = answer.fails(409, "CONFLICT");
+    assert!(answer.text().contains("a directory `corp`"), "{}", answer.text());
+    admin.put_json("/api/v1/providers/hub", provider).await.ok();
+    let answer = admin.post_json("/api/v1/directories", minimal("hub")).await;
+    assert!(answer.fails(409, "CONFLICT").text().contains("a sign-in provider"));
     let path = "/api/v1/directories/corp";
     let bad = json!({ "user_base": "" });
     admin.patch_json(path, bad).await.fails(400, "INVALID");
