@@ -462,7 +462,8 @@ impl Auth {
                 && !account.is_disabled
             {
                 self.check_vouched_for(&account).await?;
-                if self.standing_now(&account).await? == Standing::Gone {
+                let standing = self.directories.standing(&account, Freshness::Now).await?;
+                if standing == Standing::Gone {
                     return Err(Error::Credentials);
                 }
                 let principal =

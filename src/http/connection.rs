@@ -10,7 +10,7 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -59,7 +59,8 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
             }
         }
         Some(tls) => {
-            let handshake = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(socket));
+            let handshake = tls.acceptor().accept(socket).into_fallible();
+            let handshake = tokio::time::timeout(HANDSHAKE, handshake);
             let handshake = tokio::select! {
                 handshake = handshake => handshake,
                 () = shared.stop.cancelled() => return,
@@ -79,8 +80,13 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
                     }
                     speak(&shared, is_http2, stream, peer).await;
                 }
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
+                Ok(Err((error, socket))) => {
+                    if tls.clients().is_some() {
+                        tracing::info!(%error, client.address = %address.ip(), "a client was turned away: {error}");
+                        part(socket).await;
+                    } else {
+                        tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
+                    }
                 }
                 Err(_) => {
                     tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long");
@@ -88,6 +94,17 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
             }
         }
     }
+}
+
+/// Ends a connection so that the client hears why. In TLS 1.3 it may have sent a request already when its certificate is
+/// looked at; a socket that is closed with that unread is reset, and the alert is lost on the way.
+async fn part(mut socket: Socket) {
+    const MOST: u64 = 64 << 10;
+    let ending = async {
+        socket.shutdown().await?;
+        tokio::io::copy(&mut socket.take(MOST), &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), ending).await;
 }
 
 async fn speak<S>(shared: &Arc<Shared>, is_http2: bool, stream: S, peer: Peer)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Connected, Freshness, Standing};
+use super::Connected;
 use crate::auth::throttle::Attempt;
 use crate::auth::{Auth, Error, Origin};
 use crate::meta::Account;
@@ -30,10 +30,20 @@ impl Auth {
             self.throttle.failed(&attempt);
             return Err(Error::Credentials);
         }
+        let turn = match asked.first() {
+            Some(first) => first.turn().await?,
+            None => return Err(Error::Credentials),
+        };
+        // Others may have failed while this one waited.
+        self.throttle.check(&attempt)?;
+        if let Some(account) = self.directories.remembered(name, password).await? {
+            return Ok(account);
+        }
         let (directories, throttle) = (Arc::clone(&self.directories), Arc::clone(&self.throttle));
         let (name, password) = (name.to_owned(), password.clone());
         // Hanging up must not be a way to guess for free; and what a server says may be anything, even what breaks ldap3.
         let asking = tokio::spawn(async move {
+            let _turn = turn;
             let account = directories.log_in(&asked, &name, &password).await?;
             if account.is_none() {
                 throttle.failed(&attempt);
@@ -42,16 +52,5 @@ impl Auth {
         });
         let answer = asking.await.unwrap_or_else(|panic| Err(Error::Directory(panic.to_string())));
         answer?.ok_or(Error::Credentials)
-    }
-
-    /// What an account's directory says of it at this moment.
-    pub(in crate::auth) async fn standing_now(&self, account: &Account) -> Result<Standing, Error> {
-        if account.directory().is_none() {
-            return Ok(Standing::Good);
-        }
-        let (directories, account) = (Arc::clone(&self.directories), account.clone());
-        let asking =
-            tokio::spawn(async move { directories.standing(&account, Freshness::Now).await });
-        asking.await.unwrap_or_else(|panic| Err(Error::Directory(panic.to_string())))
     }
 }

@@ -22,6 +22,8 @@ pub(super) use settings::check as check_settings;
 pub use settings::{DirectoryKind, is_directory_name};
 pub use trial::{Step, Trial};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use connection::{Bound, Fault};
 use person::Person;
 use pool::Pool;
@@ -57,7 +59,11 @@ pub(super) struct Connected {
     pool: Pool,
     /// Another one whenever it is set in another way: what it said before does not count then.
     number: u64,
+    turns: Arc<Semaphore>,
 }
+
+/// Logins that one directory judges at the same time: whoever guesses is counted before the next guess is heard.
+const AT_ONCE: usize = 8;
 
 /// What a directory says of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +84,17 @@ pub(super) enum Freshness {
 }
 
 impl Connected {
+    /// The right to have a login judged.
+    async fn turn(&self) -> Result<OwnedSemaphorePermit, Error> {
+        let turn = Arc::clone(&self.turns).acquire_owned();
+        match tokio::time::timeout(self.directory.settings.timeout.get() * 2, turn).await {
+            Ok(Ok(turn)) => Ok(turn),
+            Ok(Err(_)) | Err(_) => {
+                Err(self.fails(&Fault::Unreachable("too many want to log in at once".into())))
+            }
+        }
+    }
+
     fn fails(&self, fault: &Fault) -> Error {
         Error::Directory(format!("the directory {}: {fault}", self.directory.name))
     }
@@ -143,7 +160,8 @@ impl Directories {
 
     fn connect(&self, directory: Directory) -> Connected {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        Connected { pool: Pool::new(&directory, self.clock.clone()), directory, number }
+        let turns = Arc::new(Semaphore::new(AT_ONCE));
+        Connected { pool: Pool::new(&directory, self.clock.clone()), directory, number, turns }
     }
 
     async fn find(&self, name: &str) -> Result<Option<Arc<Connected>>, Error> {
@@ -284,7 +302,7 @@ impl Directories {
     /// What the directory of an account says of it; good for accounts that need nobody to vouch for them. Whoever is gone
     /// loses what was issued to them.
     pub(super) async fn standing(
-        &self,
+        self: &Arc<Self>,
         account: &Account,
         freshness: Freshness,
     ) -> Result<Standing, Error> {
@@ -298,27 +316,38 @@ impl Directories {
         {
             return Ok(standing);
         }
-        match self.ask(&connected, account).await {
-            Ok(standing) => {
-                self.standings.note(account.id, connected.number, standing, now);
-                if standing == Standing::Gone {
-                    tracing::info!(
-                        user.name = &*account.name,
-                        "{} is no longer in the directory {name}",
-                        account.name
-                    );
-                    let by = Actor::internal(&format!("directory {name}"));
-                    self.meta.end_all_logins(&account.name, &by).await?;
-                }
-                Ok(standing)
-            }
+        // Hanging up must not keep anybody from learning that somebody is gone; and what a server says may be anything, even
+        // what breaks ldap3.
+        let (this, asked) = (Arc::clone(self), account.clone());
+        let asking = tokio::spawn(async move { this.ask_and_note(&connected, &asked).await });
+        match asking.await.unwrap_or_else(|panic| Err(Error::Directory(panic.to_string()))) {
             // What was once said holds until something else is.
             Err(Error::Directory(cause)) if freshness == Freshness::Remembered => {
                 tracing::warn!("{cause}; {} is believed to be there still", account.name);
                 Ok(self.standings.last(account.id).unwrap_or(Standing::Good))
             }
-            Err(error) => Err(error),
+            answer => answer,
         }
+    }
+
+    async fn ask_and_note(
+        &self,
+        connected: &Connected,
+        account: &Account,
+    ) -> Result<Standing, Error> {
+        let standing = self.ask(connected, account).await?;
+        self.standings.note(account.id, connected.number, standing, self.clock.now());
+        if standing == Standing::Gone {
+            let name = &connected.directory.name;
+            tracing::info!(
+                user.name = &*account.name,
+                "{} is no longer in the directory {name}",
+                account.name
+            );
+            let by = Actor::internal(&format!("directory {name}"));
+            self.meta.end_all_logins(&account.name, &by).await?;
+        }
+        Ok(standing)
     }
 
     async fn ask(&self, connected: &Connected, account: &Account) -> Result<Standing, Error> {

@@ -297,6 +297,23 @@ async fn wrong_passwords_count_whoever_keeps_the_right_one() {
 }
 
 #[tokio::test]
+async fn guesses_that_come_at_once_count_too() {
+    let Some(office) = Office::open().await else { return };
+    let berth = TestApp::start_with(|config| config.auth.failed_logins = 3).await;
+    let admin = berth.admin().await;
+    let wish = super::wish(&office.slapd, "corp", json!({}));
+    admin.post_json("/api/v1/directories", wish).await.status(201);
+    let guesses = (0..60).map(|number| {
+        let guess = berth.anonymous().with_password("ann", &format!("wrong {number}"));
+        async move { guess.get("/v2/").await.code }
+    });
+    let codes = futures::future::join_all(guesses).await;
+    let judged = codes.iter().filter(|code| **code == 401).count();
+    // Eight are judged at a time, so that some more may be under way when the limit is reached.
+    assert!((3..=10).contains(&judged), "{judged} of 60 guesses were judged: {codes:?}");
+}
+
+#[tokio::test]
 async fn who_has_no_password_here_cannot_be_given_one() {
     let Some(office) = Office::open().await else { return };
     let ann = office.person("ann");

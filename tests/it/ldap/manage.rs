@@ -72,7 +72,8 @@ async fn what_cannot_work_is_refused_in_words() {
     admin.post_json("/api/v1/directories", minimal("corp")).await.status(201);
     admin.post_json("/api/v1/directories", minimal("corp")).await.fails(409, "CONFLICT");
     // What stands before the names of groups has to tell them apart.
-    let provider = json!({ "kind": "github", "client_id": "x", "client_secret": "y", "is_open": true });
+    let provider =
+        json!({ "kind": "github", "client_id": "x", "client_secret": "y", "is_open": true });
     let answer = admin.put_json("/api/v1/providers/corp", provider.clone()).await;
     let answer = answer.fails(409, "CONFLICT");
     assert!(answer.text().contains("a directory `corp`"), "{}", answer.text());

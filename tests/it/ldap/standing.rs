@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{Office, post_form, refresh_token};
 use crate::support::slapd::person_dn;
-use crate::support::{Client, Image};
+use crate::support::{Client, Image, eventually};
 
 /// Everything that somebody may hold, each with a request that shows whether it is still good.
 struct Held {
@@ -97,6 +97,25 @@ async fn a_token_ends_when_what_was_said_of_its_owner_is_old() {
     }
     // Our own look counts, too.
     assert_eq!(office.slapd.operations("Search").await, before + 1);
+}
+
+#[tokio::test]
+async fn hanging_up_keeps_nobody_from_learning_that_somebody_is_gone() {
+    let Some(office) = Office::open().await else { return };
+    let bob = office.person("bob");
+    let token = office.token_of(&bob).await;
+    office.slapd.remove(&person_dn("bob")).await;
+    office.berth.turn_clock(Duration::from_mins(5));
+    // The client gives the request up that has to ask.
+    office.slapd.rest();
+    let impatient = token.request(reqwest::Method::GET, "/v2/").timeout(Duration::from_millis(300));
+    assert!(impatient.send().await.unwrap_err().is_timeout());
+    token.get("/v2/").await.ok();
+    office.slapd.wake();
+    eventually("the answer of the directory", async || {
+        (token.get("/v2/").await.code == 401).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -167,13 +167,13 @@ impl Slapd {
         self.operations("Bind").await
     }
 
-    /// How many operations of a kind it has done.
+    /// How many operations of a kind it has begun.
     pub(crate) async fn operations(&self, kind: &str) -> u64 {
         let dn = format!("cn={kind},cn=Operations,cn=Monitor");
         let mut ldap = self.ldap.clone().unwrap();
-        let found = ldap.search(&dn, Scope::Base, "(objectClass=*)", ["monitorOpCompleted"]).await;
+        let found = ldap.search(&dn, Scope::Base, "(objectClass=*)", ["monitorOpInitiated"]).await;
         let entry = found.unwrap().success().unwrap().0.remove(0);
-        SearchEntry::construct(entry).attrs["monitorOpCompleted"][0].parse().unwrap()
+        SearchEntry::construct(entry).attrs["monitorOpInitiated"][0].parse().unwrap()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -191,6 +191,20 @@ impl Slapd {
 
     pub(crate) fn authority_file(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
+    }
+
+    /// Answers nobody, until [`Slapd::wake`].
+    pub(crate) fn rest(&self) {
+        self.signal(rustix::process::Signal::STOP);
+    }
+
+    pub(crate) fn wake(&self) {
+        self.signal(rustix::process::Signal::CONT);
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(self.child.as_ref().unwrap());
+        rustix::process::kill_process(pid, signal).unwrap();
     }
 
     /// Ends it; what it knows stays.
