@@ -120,6 +120,10 @@ pub(super) fn description() -> OpenApi {
         ),
         ("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build())),
         ("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("berth_session")))),
+        (
+            "certificate",
+            SecurityScheme::MutualTls { description: None, deprecated: None, extensions: None },
+        ),
     ];
     let requirements = schemes.iter().map(|(name, _)| SecurityRequirement::new(*name, [""; 0]));
     api.security = Some(requirements.collect());
