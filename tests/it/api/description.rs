@@ -81,6 +81,11 @@ async fn populate(admin: &Client) {
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
         ("session", json!({ "username": "admin", "password": PASSWORD })),
+        (
+            "directories",
+            json!({ "name": "corp", "urls": ["ldaps://ldap.example"], "user_base": "dc=example",
+                    "mapping": [{ "from": "cn=a", "to": "b" }] }),
+        ),
     ] {
         admin.post_json(&format!("/api/v1/{path}"), wish).await.status(201);
     }
@@ -122,6 +127,7 @@ async fn answers_are_as_they_are_described() {
             "users" => "admin",
             "robots" | "federation" | "providers" => "ci",
             "groups" => "devs",
+            "directories" => "corp",
             _ => "none",
         };
         real = real.replace("{name}", name);

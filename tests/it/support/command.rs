@@ -46,6 +46,8 @@ impl Said {
 pub(crate) fn berth_command(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_berth"));
     command.current_dir(directory).stdin(Stdio::null());
+    // What whoever runs the tests is logged in to is no business of theirs.
+    command.env("HOME", directory).env_remove("XDG_CONFIG_HOME");
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BERTH_") {
             command.env_remove(name);
