@@ -73,7 +73,8 @@ assert secret["kind"] == "Secret" and secret["type"] == "kubernetes.io/dockercon
 assert secret["metadata"] == {"name": "berth", "namespace": "shop"}
 sys.stdout.buffer.write(base64.b64decode(secret["data"][".dockerconfigjson"]))
 ' <<<"$OUT" >"$WORK/home/.docker/config.json"
-    check "its credentials pull" client crane validate --remote "$REGISTRY/shop/app:v1"
+    # A running registry takes up what a command changed within a moment.
+    check "its credentials pull" until_true 10 client crane validate --remote "$REGISTRY/shop/app:v1"
     refused "and do not push" 'DENIED|denied|forbidden|UNAUTHORIZED' client crane push "$WORK/image" "$REGISTRY/shop/app:v2"
 }
 
