@@ -72,7 +72,7 @@ impl Slapd {
                 self.ports = [(); 2].map(|()| free_port());
             }
             let [plain, tls] = self.ports;
-            let mut child = Command::new(self.directory.path().join("slapd"))
+            let child = Command::new(self.directory.path().join("slapd"))
                 .args(["-d", "0", "-h"])
                 .arg(format!("ldap://127.0.0.1:{plain}/ ldaps://127.0.0.1:{tls}/"))
                 .arg("-f")
@@ -81,11 +81,14 @@ impl Slapd {
                 .stderr(std::fs::File::create(self.directory.path().join("log")).unwrap())
                 .spawn()
                 .unwrap();
+            // From here on it is killed whatever happens.
+            let child = self.child.insert(child);
+            let url = format!("ldaps://127.0.0.1:{tls}");
             let ldap = eventually("slapd", async || {
                 if child.try_wait().unwrap().is_some() {
                     return Some(None);
                 }
-                let opened = LdapConnAsync::with_settings(by_tls.clone(), &self.tls_url()).await;
+                let opened = LdapConnAsync::with_settings(by_tls.clone(), &url).await;
                 let (connection, ldap) = opened.ok()?;
                 tokio::spawn(connection.drive());
                 Some(Some(ldap))
@@ -94,11 +97,11 @@ impl Slapd {
             let Some(mut ldap) = ldap else {
                 let log = std::fs::read_to_string(self.directory.path().join("log")).unwrap();
                 assert!(log.contains("ddress already in use"), "slapd ended: {log}");
-                self.ports = [0; 2];
+                (self.child, self.ports) = (None, [0; 2]);
                 continue;
             };
             ldap.simple_bind(ROOT.0, ROOT.1).await.unwrap().success().unwrap();
-            (self.child, self.ldap) = (Some(child), Some(ldap));
+            self.ldap = Some(ldap);
         }
     }
 
