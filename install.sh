@@ -197,6 +197,8 @@ install_binary() {
     $as_owner mkdir -p "$PREFIX/bin"
     $as_owner install -m 755 "$TARGET/release/berth" "$PREFIX/bin/.berth.new"
     $as_owner mv -f "$PREFIX/bin/.berth.new" "$PREFIX/bin/berth"
+    # By this name it is a credential helper for Docker and others.
+    $as_owner ln -sf berth "$PREFIX/bin/docker-credential-berth"
     [ "$DRY_RUN" = yes ] || say "Installed $("$PREFIX/bin/berth" --version) to $PREFIX/bin/berth"
     case ":$PATH:" in
         *":$PREFIX/bin:"*) ;;

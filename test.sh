@@ -8,13 +8,14 @@ Runs every test of Berth, and installs what is missing for them.
 
 Usage: ./test.sh [--fast | --clients [SUITE...]]
 
-  --fast                only `cargo test`: units and behaviour, no other programs
+  --fast                only `cargo test`: units and behaviour, no other programs but slapd
   --clients [SUITE...]  only real clients (skopeo, podman, docker, ...), all of them or those named
   --environment         print what a build uses, as assignments for a shell: CARGO, RUSTC, CARGO_TARGET_DIR
   --help                print this
 
 Buckets are tested with Garage (S3), Azurite and gcp-storage-emulator, which are installed once under
 ~/.cache/berth-tools; Garage takes some minutes to compile.
+Signing in is tested with oidc-provider, which npm installs once under ~/.cache/berth-tools.
 
 Real clients need root, or sudo: they run in mount namespaces of their own and, for clients newer than
 this machine's, in a second Debian that is made once under ~/.cache/berth-forky.
@@ -81,12 +82,38 @@ sum_of() {
     sed -nE "s/^test result: .* ([0-9]+) $1;.*/\1/p" "$2" | awk '{sum += $1} END {print sum + 0}'
 }
 
+# What cargo's tests speak with where it is there. In CI it has to be.
+install_slapd() {
+    local root=()
+    [ -z "${CI:-}" ] || export NEED_SLAPD=1
+    if [ -x /usr/sbin/slapd ] || [ -x /usr/libexec/slapd ] || ! command -v apt-get >/dev/null; then return 0; fi
+    if [ "$(id -u)" != 0 ]; then
+        command -v sudo >/dev/null || return 0
+        root=(sudo)
+    fi
+    echo "installing for the tests: slapd"
+    # No service is started by it: the tests start one of their own.
+    # shellcheck disable=SC2016 # expanded by that shell
+    "${root[@]}" sh -c '
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e $policy ]; then
+            trap "rm -f $policy" EXIT
+            printf "#!/bin/sh\nexit 101\n" >$policy
+            chmod 755 $policy
+        fi
+        apt-get update -q &&
+            DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends slapd
+    ' >/dev/null || echo "slapd could not be installed: what needs it is not tested" >&2
+}
+
 cargo_tests() {
     local log passed failed code=0
+    install_slapd
     log=$(mktemp)
-    echo "== servers of buckets"
     # A server that is missing fails its tests, instead of skipping them.
+    echo "== servers of buckets, and a sign-in provider"
     "$HERE/tests/servers/install.sh" || true
+    "$HERE/tests/servers/oidc-provider/install.sh" || true
     export REQUIRE_TEST_SERVERS=1
     echo "== cargo test"
     (cd "$HERE" && "$CARGO" test --locked --workspace --no-fail-fast) 2>&1 | tee "$log" || code=$?

@@ -97,7 +97,12 @@ impl Auth {
         if now.since(session.seen_at) > self.config.session_idle.get() {
             return Ok(None);
         }
-        let Some(account) = self.enabled(&session.account).await? else { return Ok(None) };
+        let account = match self.enabled(&session.account).await {
+            Ok(Some(account)) => account,
+            // They are asked to sign in again.
+            Ok(None) | Err(Error::Stale(_)) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         if now.since(session.seen_at) >= NOTED_EVERY {
             self.meta.note_session_use(session.hash.clone());
         }

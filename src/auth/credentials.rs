@@ -1,8 +1,11 @@
 //! What a client sends to say who it is.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Certificate;
 use crate::secret::Secret;
 
 /// What a client sent to say who it is.
@@ -19,6 +22,8 @@ pub enum Credentials {
     },
     /// A registry token.
     Bearer(Secret<String>),
+    /// Nothing but the certificate of its connection.
+    Certificate(Arc<Certificate>),
     /// An `Authorization` header that cannot be read.
     Malformed,
 }

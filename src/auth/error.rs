@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::federation::Flaw;
 use super::need::Refusal;
 use crate::meta;
 
@@ -14,6 +15,12 @@ pub enum Error {
     /// The token is not one of ours, or over, or its account is gone.
     #[error("the token is not valid: log in again")]
     Token,
+    /// A token that somebody else issued.
+    #[error("the token is not accepted: {0}")]
+    Foreign(Flaw),
+    /// Somebody whom a provider vouches for, and has not for too long.
+    #[error("sign in again by {0}: its last word is too old, or nobody may sign in by it")]
+    Stale(Box<str>),
     /// A token that is good elsewhere.
     #[error("the token may not be used from this address")]
     Address,
@@ -25,6 +32,14 @@ pub enum Error {
         /// What was counted.
         whose: &'static str,
     },
+    /// A certificate that was good when its connection began: it is over since, revoked, or its authority is gone.
+    #[error(
+        "the certificate of this connection is not accepted any more: connect again with another one"
+    )]
+    Certificate,
+    /// The directory that would have to vouch for somebody gives no answer; the log says why.
+    #[error("the directory that has to vouch for this user cannot be asked: try again in a moment")]
+    Directory(String),
     /// A browser's request that another site could have made it send.
     #[error("the request does not carry the session's CSRF token: load the page again")]
     Forgery,

@@ -6,13 +6,18 @@
 mod administer;
 mod audit;
 mod browser;
+mod certificate;
 mod credentials;
+mod device;
 mod error;
+mod federation;
+mod ldap;
 mod need;
 mod password;
 mod principal;
 mod rules;
 mod secret_token;
+mod sign_in;
 mod throttle;
 mod token;
 
@@ -26,17 +31,24 @@ pub use administer::{
 };
 pub use audit::{Audit, Refused};
 pub use browser::{BrowserSession, SignedIn};
+pub use certificate::{Certificate, InvalidCertificate};
 pub use credentials::Credentials;
+pub use device::{DeviceAnswer, DeviceStart, read_user_code};
 pub use error::Error;
+pub use federation::{Claims, Flaw, Tried, TriedRule, Vouched};
+pub use ldap::{DirectoryKind, Step, Trial, is_directory_name};
 pub use need::{Because, Need, Refusal};
 pub use password::{MIN_PASSWORD, hash_password, is_account_name};
 pub use principal::{AdminGrant, Allowed, CatalogGrant, Grant, Origin, Principal, Workload};
 pub use rules::{Rule, Rules, Span, Verdict};
 pub use secret_token::TOKEN_PREFIX;
+pub use sign_in::{Callback, SignInChoice, SignInError, SignInStart, SignedInBy, is_own_path};
 pub use token::{Issued, SERVICE, new_signing_key};
 
+use federation::{Accepted, KeyStore, Trusted, claimed_issuer, looks_like_jwt};
+use ldap::{Directories, Freshness, Standing};
 use password::Passwords;
-use principal::Who;
+use principal::{Lease, Who};
 use secret_token::{looks_like_token, token_hash};
 use throttle::{Attempt, Throttle};
 use token::{Holder, Tokens, Verified};
@@ -54,9 +66,12 @@ pub struct Auth {
     clock: Clock,
     config: config::Auth,
     passwords: Arc<Passwords>,
+    directories: Arc<Directories>,
     tokens: Arc<Tokens>,
     throttle: Arc<Throttle>,
     rules: Arc<RulesInForce>,
+    trusted: Arc<TrustInForce>,
+    keys: Arc<KeyStore>,
     used: Arc<Mutex<HashMap<i64, (Timestamp, IpAddr)>>>,
     /// Refused requests on their way into the audit trail.
     pub audit: Audit,
@@ -69,13 +84,23 @@ struct RulesInForce {
     reading: tokio::sync::Mutex<()>,
 }
 
+/// What is trusted, as it was last read, and the right to read it again.
+#[derive(Debug, Default)]
+struct TrustInForce {
+    current: Mutex<Option<Arc<Trusted>>>,
+    reading: tokio::sync::Mutex<()>,
+}
+
 impl Auth {
     /// Loads the signing keys, and makes the first one when there is none.
     pub async fn open(meta: Meta, clock: Clock, config: config::Auth) -> Result<Self, Error> {
         let tokens = Tokens::open(meta.clone(), clock.clone(), config.token_lifetime.get()).await?;
         let throttle = Throttle::new(clock.clone(), &config);
+        meta.reseal_directories().await?;
         Ok(Self {
             audit: Audit::new(meta.clone()),
+            keys: Arc::new(KeyStore::new(clock.clone())),
+            directories: Arc::new(Directories::new(meta.clone(), clock.clone())),
             meta,
             clock,
             config,
@@ -83,6 +108,7 @@ impl Auth {
             tokens: Arc::new(tokens),
             throttle: Arc::new(throttle),
             rules: Arc::default(),
+            trusted: Arc::default(),
             used: Arc::default(),
         })
     }
@@ -112,6 +138,26 @@ impl Auth {
         Ok(rules)
     }
 
+    /// What is trusted. A change that was acknowledged is in it.
+    async fn trusted(&self) -> Result<Arc<Trusted>, Error> {
+        let current = || {
+            let epoch = self.meta.trust_epoch();
+            let current = self.trusted.current.lock().unwrap_or_else(PoisonError::into_inner);
+            current.as_ref().filter(|trusted| trusted.epoch() == epoch).map(Arc::clone)
+        };
+        if let Some(trusted) = current() {
+            return Ok(trusted);
+        }
+        let _reading = self.trusted.reading.lock().await;
+        if let Some(trusted) = current() {
+            return Ok(trusted);
+        }
+        let trusted = Arc::new(Trusted::new(self.meta.load_trust().await?));
+        *self.trusted.current.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(Arc::clone(&trusted));
+        Ok(trusted)
+    }
+
     /// Who sends this request.
     ///
     /// # Errors
@@ -125,8 +171,14 @@ impl Auth {
         let principal = match credentials {
             Credentials::None => self.anonymous().await?,
             Credentials::Malformed => return Err(Error::Credentials),
+            Credentials::Certificate(certificate) => {
+                self.by_certificate(certificate, origin).await?
+            }
             Credentials::Basic { password, .. } if looks_like_token(password.expose()) => {
                 self.by_token(password, origin).await?
+            }
+            Credentials::Basic { password, .. } if looks_like_jwt(password.expose()) => {
+                self.by_foreign_token(password, origin).await?
             }
             Credentials::Basic { name, password } => {
                 let account = self.login(name, password, origin).await?;
@@ -135,7 +187,10 @@ impl Auth {
             Credentials::Bearer(token) if looks_like_token(token.expose()) => {
                 self.by_token(token, origin).await?
             }
-            Credentials::Bearer(token) => self.by_registry_token(token, origin).await?,
+            Credentials::Bearer(token) => match claimed_issuer(token.expose()) {
+                Some(issuer) if issuer != SERVICE => self.by_foreign_token(token, origin).await?,
+                _ => self.by_registry_token(token, origin).await?,
+            },
         };
         Ok(principal.coming_from(origin))
     }
@@ -155,20 +210,51 @@ impl Auth {
         Ok(Principal::new(Who::Machine, self.rules().await?))
     }
 
-    /// An account that may log in.
+    /// An account that may log in, and that its directory still vouches for if it has one.
     async fn enabled(&self, name: &str) -> Result<Option<Arc<Account>>, Error> {
-        Ok(self.meta.find_account(name).await?.filter(|account| !account.is_disabled))
+        let Some(account) = self.meta.find_account(name).await? else { return Ok(None) };
+        if account.is_disabled {
+            return Ok(None);
+        }
+        self.check_vouched_for(&account).await?;
+        if account.directory().is_none() {
+            return Ok(Some(account));
+        }
+        match self.directories.standing(&account, Freshness::Remembered).await? {
+            // Its groups may be others now.
+            Standing::Good => self.meta.find_account(name).await.map_err(Into::into),
+            Standing::Gone => Ok(None),
+        }
     }
 
-    /// The account that a name and a password belong to.
+    /// Refuses accounts of a provider that is shut, or that has not vouched for them for longer than it may take.
+    async fn check_vouched_for(&self, account: &Account) -> Result<(), Error> {
+        let Some(name) = &account.provider else { return Ok(()) };
+        let trusted = self.trusted().await?;
+        let Some(provider) = trusted.providers().iter().find(|known| *known.name == **name) else {
+            return Ok(());
+        };
+        let since = account.last_login_at.map(|last| self.clock.now().since(last));
+        let is_stale = provider.settings.sign_in_every.is_some_and(|millis| {
+            since.is_none_or(|since| since > std::time::Duration::from_millis(millis))
+        });
+        if provider.is_disabled || is_stale { Err(Error::Stale((**name).into())) } else { Ok(()) }
+    }
+
+    /// The account that a name and a password belong to, here or in a directory.
     pub async fn login(
         &self,
         name: &str,
         password: &Secret<String>,
         origin: &Origin,
     ) -> Result<Arc<Account>, Error> {
+        let account = self.meta.find_account(name).await?;
+        let asked = self.directories.asked_about(account.as_deref()).await?;
+        if !asked.is_empty() {
+            return self.login_by_directory(asked, name, password, origin).await;
+        }
+        let account = account.filter(|account| !account.is_disabled);
         // An unknown user takes as long as a wrong password.
-        let account = self.enabled(name).await?;
         let hash = account.as_ref().and_then(|account| account.password_hash.as_ref());
         if self.passwords.is_known_good(name, password, hash) {
             return account.ok_or(Error::Credentials);
@@ -198,13 +284,19 @@ impl Auth {
             !secret.token.is_over(now) && secret.expires_at.is_none_or(|end| end > now)
         });
         let Some(secret) = live else {
-            let attempt = Attempt::nameless(origin.address);
-            self.throttle.check(&attempt)?;
-            self.throttle.failed(&attempt);
+            self.failed_guess(origin)?;
             return Err(Error::Credentials);
         };
         let token = Arc::new(secret.token.clone());
         self.as_token(token, origin).await
+    }
+
+    /// Counts something that was no good, unless the address has failed too often already.
+    fn failed_guess(&self, origin: &Origin) -> Result<(), Error> {
+        let attempt = Attempt::nameless(origin.address);
+        self.throttle.check(&attempt)?;
+        self.throttle.failed(&attempt);
+        Ok(())
     }
 
     async fn as_token(&self, token: Arc<Token>, origin: &Origin) -> Result<Principal, Error> {
@@ -231,22 +323,46 @@ impl Auth {
         let Verified { holder, scopes, .. } = self.tokens.verify(text).await?;
         let principal = match holder.as_deref() {
             None => self.anonymous().await?,
-            Some(Holder::Account { subject, login, token }) => {
+            Some(Holder::Account { subject, login, token, accepted }) => {
                 let account = self.enabled(subject.name()).await?;
                 let account = account
                     .filter(|account| *account.login == **login && account.subject() == *subject)
                     .ok_or(Error::Token)?;
-                match token {
-                    Some(id) => {
+                match (token, accepted) {
+                    (Some(id), _) => {
                         let token = self.live_token(*id).await?.ok_or(Error::Token)?;
                         self.as_token(token, origin).await?
                     }
-                    None => Principal::new(Who::Account(account), self.rules().await?),
+                    (None, Some(accepted)) => {
+                        let lease = self.lease(std::slice::from_ref(accepted)).await?;
+                        self.as_account(subject, lease).await?.ok_or(Error::Token)?
+                    }
+                    (None, None) => Principal::new(Who::Account(account), self.rules().await?),
                 }
             }
-            Some(Holder::Workload { .. }) => return Err(Error::Token),
+            Some(Holder::Workload { name, rules }) => {
+                let lease = self.lease(rules).await?;
+                let workload = Workload {
+                    name: name.as_str().into(),
+                    rules: rules.iter().map(|accepted| accepted.rule.clone()).collect(),
+                    expires_at: None,
+                };
+                let who = Who::Workload(Arc::new(workload));
+                Principal::new(who, self.rules().await?).with_lease(lease)
+            }
         };
         Ok(principal.with_scopes(scopes))
+    }
+
+    /// What a registry token was issued for, if the rules that accepted it still say the same. When it ends, the registry
+    /// token has ended.
+    async fn lease(&self, accepted: &[Accepted]) -> Result<Lease, Error> {
+        let trusted = self.trusted().await?;
+        if accepted.is_empty() || !accepted.iter().all(|accepted| trusted.is_in_force(accepted)) {
+            return Err(Error::Token);
+        }
+        let (accepted, shown) = (accepted.to_vec(), "by a registry token".into());
+        Ok(Lease { accepted, shown, expires_at: None })
     }
 
     async fn live_token(&self, id: i64) -> Result<Option<Arc<Token>>, Error> {
@@ -274,20 +390,25 @@ impl Auth {
         if principal.is_by_registry_token() {
             return Err(Error::Token);
         }
-        let token = principal.token();
+        let (token, lease) = (principal.token(), principal.lease());
         let (holder, until) = match principal.who() {
             Who::Account(account) => {
                 let holder = Holder::Account {
                     subject: account.subject(),
                     login: account.login.to_string(),
                     token: token.map(|token| token.id),
+                    accepted: lease.and_then(|lease| lease.accepted.first().cloned()),
                 };
-                (Some(holder), token.and_then(|token| token.expires_at))
+                let until = match lease {
+                    Some(lease) => lease.expires_at,
+                    None => token.and_then(|token| token.expires_at),
+                };
+                (Some(holder), until)
             }
             Who::Workload(workload) => {
                 let holder = Holder::Workload {
                     name: workload.name.to_string(),
-                    rules: workload.rules.clone(),
+                    rules: lease.map(|lease| lease.accepted.clone()).unwrap_or_default(),
                 };
                 (Some(holder), workload.expires_at)
             }
@@ -306,6 +427,9 @@ impl Auth {
     ) -> Result<Option<Secret<String>>, Error> {
         if principal.is_by_registry_token() {
             return Err(Error::Token);
+        }
+        if principal.lease().is_some() {
+            return Ok(None);
         }
         let Some(account) = principal.account() else { return Ok(None) };
         let text = random_text(32);
@@ -337,14 +461,17 @@ impl Auth {
             } else if let Some(account) = self.meta.find_account_by_id(row.user_id).await?
                 && !account.is_disabled
             {
+                self.check_vouched_for(&account).await?;
+                let standing = self.directories.standing(&account, Freshness::Now).await?;
+                if standing == Standing::Gone {
+                    return Err(Error::Credentials);
+                }
                 let principal =
                     Principal::new(Who::Account(Arc::new(account)), self.rules().await?);
                 return Ok(principal.coming_from(origin));
             }
         }
-        let attempt = Attempt::nameless(origin.address);
-        self.throttle.check(&attempt)?;
-        self.throttle.failed(&attempt);
+        self.failed_guess(origin)?;
         Err(Error::Credentials)
     }
 

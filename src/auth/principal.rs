@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::federation::Accepted;
 use super::need::{Because, Need, Refusal};
 use super::rules::{Rule, Rules, Verdict};
 use crate::clock::Timestamp;
@@ -30,6 +31,17 @@ pub struct Workload {
     pub expires_at: Option<Timestamp>,
 }
 
+/// What somebody showed that ends by itself, and the rules that accepted it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Lease {
+    /// The rules.
+    pub(super) accepted: Vec<Accepted>,
+    /// Whose it is, in the words of the issuer.
+    pub(super) shown: Box<str>,
+    /// When it ends.
+    pub(super) expires_at: Option<Timestamp>,
+}
+
 /// Who is asking.
 #[derive(Clone, Debug)]
 pub(super) enum Who {
@@ -51,6 +63,8 @@ pub struct Principal {
     rules: Arc<Rules>,
     /// The token that they came with, or that the registry token was issued for.
     token: Option<Arc<Token>>,
+    /// What made a workload, or an account, of them.
+    lease: Option<Arc<Lease>>,
     /// What a registry token is limited to.
     scopes: Option<Arc<[Scope]>>,
     origin: Option<Origin>,
@@ -103,11 +117,20 @@ impl Principal {
             }
         }
         subjects.push(Subject::everyone());
-        Self { who, subjects: subjects.into(), rules, token: None, scopes: None, origin: None }
+        let subjects = subjects.into();
+        Self { who, subjects, rules, token: None, lease: None, scopes: None, origin: None }
     }
 
     pub(super) fn with_token(self, token: Option<Arc<Token>>) -> Self {
         Self { token, ..self }
+    }
+
+    pub(super) fn with_lease(self, lease: Lease) -> Self {
+        Self { lease: Some(Arc::new(lease)), ..self }
+    }
+
+    pub(super) fn lease(&self) -> Option<&Lease> {
+        self.lease.as_deref()
     }
 
     pub(super) fn with_scopes(self, scopes: Arc<[Scope]>) -> Self {
@@ -179,9 +202,14 @@ impl Principal {
 
     /// What allowed it, and through which token.
     fn label(&self, allowed: &Allowed) -> String {
-        match &self.token {
-            Some(token) => format!("{}, token {}/{}", allowed.label(), token.owner, token.name),
-            None => allowed.label(),
+        let allowed = allowed.label();
+        match (&self.token, &self.lease, &self.who) {
+            (Some(token), ..) => format!("{allowed}, token {}/{}", token.owner, token.name),
+            (None, Some(lease), Who::Account(_)) => {
+                let rule = lease.accepted.first().map_or("", |accepted| &accepted.rule);
+                format!("{allowed}, workload:{rule} ({})", lease.shown)
+            }
+            _ => allowed,
         }
     }
 
@@ -243,7 +271,10 @@ impl Principal {
             // Without an account there is a list to see as soon as anything is public.
             Need::Catalog if self.is_anonymous() && self.rules.has_public() => Ok(Allowed::Login),
             Need::Catalog | Need::Login if !self.is_anonymous() => Ok(Allowed::Login),
-            Need::OwnAccount if self.account().is_some() => Ok(Allowed::Own),
+            // What is good for minutes must not become a token that is good for ever.
+            Need::OwnAccount if self.account().is_some() && self.lease.is_none() => {
+                Ok(Allowed::Own)
+            }
             Need::Catalog | Need::Login | Need::OwnAccount => Err(refused(Because::NoRule)),
         }
     }

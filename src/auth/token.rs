@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Error;
+use super::federation::Accepted;
 use crate::clock::{Clock, Timestamp};
 use crate::meta::{Actor, Meta, SigningKey, Subject};
 use crate::oci::Scope;
@@ -63,13 +64,16 @@ pub(super) enum Holder {
         /// The token that they showed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         token: Option<i64>,
+        /// The rule that made this account of what they showed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        accepted: Option<Accepted>,
     },
     /// A program that is trusted without an account.
     Workload {
         /// What it calls itself.
         name: String,
         /// The rules that accepted it.
-        rules: Vec<Box<str>>,
+        rules: Vec<Accepted>,
     },
 }
 

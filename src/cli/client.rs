@@ -24,6 +24,12 @@ pub(super) struct Connection {
     /// Trust the certificate authorities in this PEM file, beside the system's
     #[arg(long, value_name = "FILE")]
     ca: Vec<PathBuf>,
+    /// Show the certificate in this PEM file to registries that want to see one
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    client_cert: Option<PathBuf>,
+    /// The PEM file with its key
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    client_key: Option<PathBuf>,
     /// Speak plain HTTP with this registry (`host` or `host:port`); those on this machine need no such leave
     #[arg(long, value_name = "HOST")]
     insecure_http: Vec<Registry>,
@@ -31,14 +37,16 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn options(&self) -> anyhow::Result<Options> {
-        let mut authorities = Vec::new();
-        for file in &self.ca {
-            let pem =
-                std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
-            authorities.push(pem);
-        }
+        let read = |file: &PathBuf| {
+            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
+        };
+        let authorities = self.ca.iter().map(read).collect::<anyhow::Result<_>>()?;
+        let identity = match (&self.client_cert, &self.client_key) {
+            (Some(certificate), Some(key)) => Some([read(certificate)?, read(key)?].join(&b'\n')),
+            _ => None,
+        };
         let insecure_http = self.insecure_http.clone();
-        Ok(Options { insecure_http, authorities, ..Options::default() })
+        Ok(Options { insecure_http, authorities, identity, ..Options::default() })
     }
 }
 
@@ -65,6 +73,11 @@ impl ServerArgs {
     /// Whether somebody logged in to one before.
     pub(super) fn is_remembered() -> bool {
         LastServer::of_user().load().is_some()
+    }
+
+    /// How connections are made.
+    pub(super) fn options(&self) -> anyhow::Result<Options> {
+        self.connection.options()
     }
 
     /// Prepares to talk to the server, with the credentials that are stored for it.
@@ -98,6 +111,11 @@ struct Page {
 }
 
 impl Server {
+    /// One that is reached in a way of its own.
+    pub(super) fn of(remote: Remote) -> Self {
+        Self(remote)
+    }
+
     /// The registry behind the API.
     pub(super) fn remote(&self) -> &Remote {
         &self.0

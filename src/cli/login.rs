@@ -8,7 +8,7 @@ use http::{Method, StatusCode};
 use super::client::{Connection, LastServer, heed_scheme, told};
 use super::credentials::CredentialFiles;
 use super::output::{print, say};
-use crate::remote::{Credentials, Error, Registry, Remote};
+use crate::remote::{Credentials, Error, Options, Registry, Remote};
 use crate::secret::Secret;
 
 const LOGIN_HELP: &str = "\
@@ -16,7 +16,12 @@ The credentials are tried before they are stored. They go where Docker keeps its
 config.json in $DOCKER_CONFIG or ~/.docker), so Docker, Podman, Skopeo and others find them, too.
 Commands such as `berth repo list` then talk to the Berth that was last logged in to.
 
+Without a name, a Berth is logged in to by a browser, here or on any other machine: whoever lets this
+machine in there decides as whom, with their password or by single sign-on. Other registries ask for a
+name and a password.
+
 Examples:
+  berth login registry.example.com
   berth login 127.0.0.1:5000 --username admin
   echo \"$PASSWORD\" | berth login registry.example.com --username ci --password-stdin
   berth login registry.lan --ca lan-ca.pem --username ann";
@@ -28,7 +33,7 @@ pub(super) struct Login {
     /// The registry, `host` or `host:port`; a URL is taken as well
     #[arg(value_name = "HOST")]
     server: String,
-    /// The name to log in with; without it, it is asked for
+    /// The name to log in with; without it a Berth is logged in to by a browser, and others ask for it
     #[arg(long, short)]
     username: Option<String>,
     /// Read the password from stdin instead of asking for it
@@ -52,8 +57,18 @@ impl Login {
         let registry: Registry = self.server.parse()?;
         let mut options = self.connection.options()?;
         heed_scheme(&mut options, &self.server, &registry);
-        let username = self.username()?;
-        let password = self.password(&username, &registry)?;
+        let by_browser = match &self.username {
+            None if !self.password_stdin => by_browser(&registry, &options).await?,
+            _ => None,
+        };
+        let (username, password) = match by_browser {
+            Some(found) => found,
+            None => {
+                let username = self.username()?;
+                let password = self.password(&username, &registry)?;
+                (username, password)
+            }
+        };
         let credentials =
             Credentials::Password { username: username.clone(), password: password.clone() };
         let remote = Remote::new(registry.clone(), Some(credentials), &options)?;
@@ -107,6 +122,36 @@ impl Login {
             anyhow::bail!("no password was given");
         }
         Ok(Secret::new(password))
+    }
+}
+
+/// Logs in by a browser somewhere (RFC 8628): gives a name and a token, or nothing if the registry is no Berth.
+async fn by_browser(
+    registry: &Registry,
+    options: &Options,
+) -> anyhow::Result<Option<(String, Secret<String>)>> {
+    let remote = Remote::new(registry.clone(), None, options)?;
+    let Some(login) = remote.start_device_login(&machine()).await.map_err(told)? else {
+        return Ok(None);
+    };
+    say(&format!(
+        "open {} in a browser, here or elsewhere,\nand let this machine in if the page shows the code {}",
+        login.verification_uri_complete, login.user_code
+    ));
+    match remote.wait_for_device_login(&login).await.map_err(told)? {
+        Ok(token) => Ok(Some((token.username.clone(), token.secret()))),
+        Err(why) => anyhow::bail!("{registry} did not let this machine in: {why}"),
+    }
+}
+
+/// What this machine calls itself, for whoever is asked to let it in.
+fn machine() -> String {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .or_else(|_| std::fs::read_to_string("/etc/hostname"))
+        .unwrap_or_else(|_| "a machine".into());
+    match std::env::var_os("USER") {
+        Some(user) => format!("{}@{}", user.to_string_lossy(), host.trim()),
+        None => host.trim().to_owned(),
     }
 }
 

@@ -8,13 +8,19 @@ mod completions;
 mod config;
 mod copy;
 mod credentials;
+mod directory;
 mod events;
+mod federation;
 mod group;
+mod health;
+mod helper;
 mod jobs;
 mod key;
+mod kubernetes;
 mod login;
 mod manifest;
 mod output;
+mod provider;
 mod repo;
 mod robot;
 mod serve;
@@ -71,12 +77,21 @@ enum Command {
     /// Manage groups of users and robots
     #[command(subcommand)]
     Group(group::GroupCommand),
+    /// Manage directories: LDAP servers, such as Active Directory, that vouch for users
+    #[command(subcommand)]
+    Directory(directory::DirectoryCommand),
     /// Say who may do what, and ask why
     #[command(subcommand)]
     Access(Box<access::AccessCommand>),
     /// Manage roles beside the built-in ones
     #[command(subcommand)]
     Role(access::RoleCommand),
+    /// Let programs in by what others vouch for: tokens of CI systems, clusters and clouds
+    #[command(subcommand)]
+    Federation(Box<federation::FederationCommand>),
+    /// Manage sign-in providers: where people sign in with the account that they have
+    #[command(subcommand)]
+    Provider(Box<provider::ProviderCommand>),
     /// Look at what happened, and verify that nothing of it was changed
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -91,6 +106,13 @@ enum Command {
     /// Manage the keys that sign registry tokens
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Ask whether a Berth can serve requests, for containers and scripts
+    Health(health::Health),
+    /// Make what Kubernetes needs to pull from a registry
+    #[command(subcommand, name = "k8s")]
+    Kubernetes(kubernetes::KubernetesCommand),
+    /// Give kubelet credentials for pulls: a pod's own token, or one from a file
+    KubeletCredentialProvider(kubernetes::CredentialProvider),
     /// Log in to a registry
     Login(login::Login),
     /// Forget the credentials for a registry
@@ -113,6 +135,10 @@ enum Command {
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    if helper::is_meant(arguments.next().as_deref()) {
+        return helper::run(arguments.next().as_deref());
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -126,13 +152,19 @@ pub fn run() -> ExitCode {
             Command::Robot(command) => command.run().await,
             Command::Token(command) => command.run().await,
             Command::Group(command) => command.run().await,
+            Command::Directory(command) => command.run().await,
             Command::Access(command) => command.run().await,
             Command::Role(command) => command.run().await,
+            Command::Federation(command) => command.run().await,
+            Command::Provider(command) => command.run().await,
             Command::Audit(command) => command.run().await,
             Command::Events(command) => command.run().await,
             Command::Webhook(command) => command.run().await,
             Command::Jobs(command) => command.run().await,
             Command::Key(command) => command.run().await,
+            Command::Health(command) => command.run().await,
+            Command::Kubernetes(command) => command.run().await,
+            Command::KubeletCredentialProvider(command) => command.run(),
             Command::Login(command) => command.run().await,
             Command::Logout(command) => command.run(),
             Command::Repo(command) => command.run().await,

@@ -25,6 +25,18 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("server.tls.key", "PEM file with the private key. Reloaded when it changes."),
     (
+        "server.tls.client_auth",
+        "Whether clients show certificates: `off`, `optional`, or `required` of everybody, as a second factor. One that is over, revoked or of another authority is refused either way.",
+    ),
+    (
+        "server.tls.client_ca",
+        "PEM file with the authorities that sign clients' certificates. Reloaded when it changes.",
+    ),
+    (
+        "server.tls.client_crl",
+        "PEM file with the authorities' lists of revoked certificates, one for each authority. Reloaded when it changes.",
+    ),
+    (
         "storage.data",
         "The data directory: metadata, and blobs with the `fs` backend. Made when it is missing.",
     ),

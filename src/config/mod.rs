@@ -12,7 +12,7 @@ mod values;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
-    Audit, Auth, Backend, Config, Jobs, Log, LogFormat, Metrics, Redirect, RedirectRule, Registry,
-    Reserve, Server, Storage, Tls, Uploads,
+    Audit, Auth, Backend, ClientAuth, Config, Jobs, Log, LogFormat, Metrics, Redirect,
+    RedirectRule, Registry, Reserve, Server, Storage, Tls, Uploads,
 };
 pub use values::{ByteSize, HumanDuration};

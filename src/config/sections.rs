@@ -63,6 +63,27 @@ pub struct Tls {
     /// PEM file with the private key.
     #[serde(with = "optional")]
     pub key: Option<PathBuf>,
+    /// Whether clients show certificates.
+    pub client_auth: ClientAuth,
+    /// PEM file with the authorities that sign clients' certificates.
+    #[serde(with = "optional")]
+    pub client_ca: Option<PathBuf>,
+    /// PEM file with lists of certificates that were revoked.
+    #[serde(with = "optional")]
+    pub client_crl: Option<PathBuf>,
+}
+
+/// `server.tls.client_auth`
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ClientAuth {
+    /// Nobody is asked for one.
+    #[default]
+    Off,
+    /// Whoever has one shows it.
+    Optional,
+    /// Nobody is served without.
+    Required,
 }
 
 /// `[storage]`
@@ -340,6 +361,7 @@ impl Config {
             }
             _ => {}
         }
+        problems.extend(tls.check_clients());
         if let Some(url) = &self.server.public_url {
             let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
             if host.is_none_or(|host| host.is_empty() || host.contains(['/', '?', '#', '"', ' '])) {
@@ -405,6 +427,29 @@ impl Storage {
             problems.push(("storage.redirect.public_endpoint", what));
         }
         problems
+    }
+}
+
+impl Tls {
+    /// What client certificates need. Told of what was written, as only that has a line.
+    fn check_clients(&self) -> Option<(&'static str, String)> {
+        if self.client_auth == ClientAuth::Off {
+            let said = "says nothing as long as `server.tls.client_auth` is `off`";
+            return match (&self.client_ca, &self.client_crl) {
+                (Some(_), _) => Some(("server.tls.client_ca", said.to_owned())),
+                (None, Some(_)) => Some(("server.tls.client_crl", said.to_owned())),
+                (None, None) => None,
+            };
+        }
+        let missing = if self.certificate.is_none() {
+            "server.tls.certificate"
+        } else if self.client_ca.is_none() {
+            "server.tls.client_ca"
+        } else {
+            return None;
+        };
+        let what = format!("certificates of clients need `{missing}` as well");
+        Some(("server.tls.client_auth", what))
     }
 }
 

@@ -10,15 +10,15 @@ use axum::body::Body;
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::body;
 use super::request::{self, Peer};
 use super::socket::{Socket, Windows};
 use super::stall::Bodies;
+use super::tls::Tls;
 use crate::app::App;
 
 /// A body is received in pieces of at most this many bytes.
@@ -31,7 +31,7 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 pub(super) struct Shared {
     pub(super) app: Arc<App>,
     pub(super) router: Router,
-    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) tls: Option<Arc<Tls>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -44,7 +44,8 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
     let idle_timeout = shared.app.config.server.idle_timeout.get();
     let windows = Windows::default();
     let socket = Socket::new(stream, windows.clone(), metrics.traffic(), idle_timeout);
-    let mut peer = Peer { address, is_tls: shared.tls.is_some(), windows: None, idle_timeout };
+    let is_tls = shared.tls.is_some();
+    let mut peer = Peer { address, is_tls, certificate: None, windows: None, idle_timeout };
     match &shared.tls {
         None => {
             peer.windows = Some(windows);
@@ -57,19 +58,35 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
                 speak(&shared, is_http2, socket, peer).await;
             }
         }
-        Some(acceptor) => {
-            let handshake = tokio::time::timeout(HANDSHAKE, acceptor.accept(socket));
+        Some(tls) => {
+            let handshake = tls.acceptor().accept(socket).into_fallible();
+            let handshake = tokio::time::timeout(HANDSHAKE, handshake);
             let handshake = tokio::select! {
                 handshake = handshake => handshake,
                 () = shared.stop.cancelled() => return,
             };
             match handshake {
                 Ok(Ok(stream)) => {
-                    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                    let session = stream.get_ref().1;
+                    let is_http2 = session.alpn_protocol() == Some(b"h2");
+                    if let Some(clients) = tls.clients() {
+                        match clients.read(session.peer_certificates()) {
+                            Ok(certificate) => peer.certificate = certificate,
+                            Err(error) => {
+                                tracing::warn!(%error, client.address = %address.ip(), "a client was turned away: {error}");
+                                return;
+                            }
+                        }
+                    }
                     speak(&shared, is_http2, stream, peer).await;
                 }
-                Ok(Err(error)) => {
-                    tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
+                Ok(Err((error, socket))) => {
+                    if tls.clients().is_some() {
+                        tracing::info!(%error, client.address = %address.ip(), "a client was turned away: {error}");
+                        part(socket).await;
+                    } else {
+                        tracing::debug!(%error, client.address = %address.ip(), "a TLS handshake failed: {error}");
+                    }
                 }
                 Err(_) => {
                     tracing::debug!(client.address = %address.ip(), "a TLS handshake took too long");
@@ -77,6 +94,17 @@ pub(super) async fn serve(shared: Arc<Shared>, stream: TcpStream, address: Socke
             }
         }
     }
+}
+
+/// Ends a connection so that the client hears why. In TLS 1.3 it may have sent a request already when its certificate is
+/// looked at; a socket that is closed with that unread is reset, and the alert is lost on the way.
+async fn part(mut socket: Socket) {
+    const MOST: u64 = 64 << 10;
+    let ending = async {
+        socket.shutdown().await?;
+        tokio::io::copy(&mut socket.take(MOST), &mut tokio::io::sink()).await
+    };
+    let _ = tokio::time::timeout(Duration::from_secs(1), ending).await;
 }
 
 async fn speak<S>(shared: &Arc<Shared>, is_http2: bool, stream: S, peer: Peer)

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 
-use crate::auth::{self, AdminError, Need, Refusal};
+use crate::auth::{self, AdminError, Need, Refusal, SignInError};
 use crate::meta;
 use crate::oci::{ErrorCode, RepositoryName, UploadId};
 use crate::registry;
@@ -26,6 +26,10 @@ pub struct Error {
     turned: Option<Turned>,
     /// For the log; never for the client.
     cause: Option<String>,
+    /// The word that OAuth2 has for it, where that is spoken.
+    oauth: Option<&'static str>,
+    /// Whether a person reads it in a browser.
+    is_page: bool,
 }
 
 /// Why a request was turned away; it travels beside the response to where the audit trail is written.
@@ -78,6 +82,8 @@ impl Error {
             headers: Vec::new(),
             turned: None,
             cause: None,
+            oauth: None,
+            is_page: false,
         }
     }
 
@@ -106,6 +112,8 @@ impl Error {
             headers: Vec::new(),
             turned: None,
             cause: Some(cause.to_string()),
+            oauth: None,
+            is_page: false,
         }
     }
 
@@ -117,6 +125,89 @@ impl Error {
             ..Self::internal(cause)
         }
         .with_retry_after(Duration::from_secs(1))
+    }
+
+    /// What OAuth2 calls it (RFC 6749 §5.2, RFC 8628 §3.5).
+    pub(super) fn oauth(word: &'static str, message: impl ToString) -> Self {
+        Self::client(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message).in_oauth(word)
+    }
+
+    /// The same where OAuth2 is spoken: what proves nothing is a mistake in the form there, and no reason to ask for a login.
+    pub(super) fn in_oauth(mut self, word: &'static str) -> Self {
+        if self.status == StatusCode::UNAUTHORIZED {
+            self.status = StatusCode::BAD_REQUEST;
+            self.challenge = None;
+        }
+        Self { oauth: Some(word), ..self }
+    }
+
+    /// Too many machines wait for somebody to let them in.
+    pub(super) fn too_many_devices() -> Self {
+        let message = "too many machines wait to be let in: try again later";
+        Self::client(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, message)
+            .with_retry_after(Duration::from_mins(1))
+    }
+
+    /// The same as a page for a browser, which must not ask for a password in a window of its own.
+    pub(super) fn on_page(self) -> Self {
+        Self { is_page: true, challenge: None, ..self }
+    }
+
+    /// Why somebody could not sign in by a provider.
+    pub(super) fn sign_in(provider: &str, error: SignInError) -> Self {
+        use SignInError as E;
+        let name: String = provider.chars().take(100).collect();
+        let turned = Turned {
+            repository: None,
+            wanted: Some(format!("sign in by {name}")),
+            because: error.to_string(),
+        };
+        let refused = |status| Self::client(status, ErrorCode::Denied, &error);
+        let answer = match error {
+            E::Unknown(_) => refused(StatusCode::NOT_FOUND),
+            E::NotBegun => refused(StatusCode::BAD_REQUEST),
+            E::Refused { .. } | E::Token { .. } | E::NotAllowed(_) | E::Name(_) | E::Disabled => {
+                refused(StatusCode::FORBIDDEN)
+            }
+            E::NameTaken(_) => refused(StatusCode::CONFLICT),
+            E::Provider { ref provider, .. } => Self {
+                status: StatusCode::BAD_GATEWAY,
+                code: "UNAVAILABLE",
+                message: format!(
+                    "{provider} cannot be used now; the log of this registry says why"
+                ),
+                ..Self::internal(&error)
+            },
+            E::Auth(error) => return Self::from(error).on_page(),
+        };
+        answer.turned(turned).on_page()
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What happened, in words for the client.
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Gives an answer that tells of it in its own way what goes with it.
+    pub(super) fn dress(self, mut response: Response) -> Response {
+        for (name, value) in self.headers {
+            response.headers_mut().insert(name, value);
+        }
+        if let Some(challenge) = self.challenge {
+            response.extensions_mut().insert(challenge);
+        }
+        if let Some(turned) = self.turned {
+            response.extensions_mut().insert(turned);
+        }
+        if let Some(cause) = self.cause {
+            response.extensions_mut().insert(Cause(cause));
+        }
+        response
     }
 
     pub(super) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
@@ -184,8 +275,14 @@ impl From<auth::Error> for Error {
         let turned = Turned { repository: None, wanted: None, because: error.to_string() };
         let answer = match error {
             E::Credentials => Self::unauthorized(&error, None, None),
-            E::Token => Self::unauthorized(&error, None, Some("invalid_token")),
-            E::Address | E::Forgery => {
+            E::Foreign(auth::Flaw::NoKeys(cause)) => {
+                let message = "the keys of the token's issuer cannot be fetched now; try again";
+                return Self::unavailable(message, cause);
+            }
+            E::Token | E::Foreign(_) | E::Stale(_) => {
+                Self::unauthorized(&error, None, Some("invalid_token"))
+            }
+            E::Address | E::Forgery | E::Certificate => {
                 Self::client(StatusCode::FORBIDDEN, ErrorCode::Denied, &error)
             }
             E::Throttled { wait, .. } => {
@@ -195,6 +292,7 @@ impl From<auth::Error> for Error {
             E::Refused(refusal) => return refusal.into(),
             E::Meta(cause) => return cause.into(),
             E::Signing(_) => return Self::internal(error),
+            E::Directory(ref cause) => return Self::unavailable(&error.to_string(), cause),
         };
         answer.turned(turned)
     }
@@ -305,27 +403,23 @@ pub(super) fn upload_range(size: u64) -> String {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let body = serde_json::json!({
+        if self.is_page {
+            let page = super::pages::failure(self.status, &self.message);
+            return self.dress(page);
+        }
+        let mut body = serde_json::json!({
             "errors": [{ "code": self.code, "message": self.message, "detail": null }]
         });
+        if let Some(word) = self.oauth {
+            body["error"] = word.into();
+            body["error_description"] = self.message.as_str().into();
+        }
         let mut response = Response::new(Body::from(body.to_string()));
         *response.status_mut() = self.status;
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in self.headers {
-            response.headers_mut().insert(name, value);
-        }
-        if let Some(challenge) = self.challenge {
-            response.extensions_mut().insert(challenge);
-        }
-        if let Some(turned) = self.turned {
-            response.extensions_mut().insert(turned);
-        }
-        if let Some(cause) = self.cause {
-            response.extensions_mut().insert(Cause(cause));
-        }
-        response
+        self.dress(response)
     }
 }
 

@@ -4,17 +4,18 @@ use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::{FromRequest, FromRequestParts, RawPathParams, Request};
 use http::header::{self, HeaderMap};
 use http::request::Parts;
 use http::{Method, StatusCode};
 
 use super::Error;
+use super::body::RequestStream;
 use super::fold_name::Kind;
-use super::request::Info;
+use super::request::{Info, Peer};
 use super::session;
 use crate::app::App;
-use crate::auth::{Credentials, Need, Origin, Principal};
+use crate::auth::{self, Credentials, Need, Origin, Principal};
 use crate::oci::{Action, Digest, ErrorCode, Reference, RepositoryName, Tag, UploadId};
 use crate::registry::Page;
 
@@ -25,6 +26,24 @@ pub(super) fn credentials(headers: &HeaderMap) -> Credentials {
         Some(Ok(value)) => Credentials::read(value),
         Some(Err(_)) => Credentials::Malformed,
     }
+}
+
+/// Whoever sends a request that says nothing itself: the one of the connection's certificate, or nobody in particular.
+/// Browsers show a certificate with whatever a page makes them send, as they do with a cookie.
+pub(super) async fn by_connection(
+    app: &Arc<App>,
+    parts: &Parts,
+    info: &Info,
+) -> Result<Principal, auth::Error> {
+    let shown = parts.extensions.get::<Peer>().and_then(|peer| peer.certificate.as_ref());
+    let credentials = match shown {
+        None => Credentials::None,
+        Some(_) if !session::is_safe(&parts.method) && session::is_cross_site(&parts.headers) => {
+            return Err(auth::Error::Forgery);
+        }
+        Some(shown) => Credentials::Certificate(Arc::clone(shown.certificate())),
+    };
+    app.auth.authenticate(&credentials, &info.origin).await
 }
 
 impl FromRequestParts<Arc<App>> for Principal {
@@ -41,6 +60,7 @@ impl FromRequestParts<Arc<App>> for Principal {
                 Credentials::None if info.kind == Kind::Api => {
                     session::principal(app, parts, &info).await
                 }
+                Credentials::None => by_connection(app, parts, &info).await,
                 credentials => app.auth.authenticate(&credentials, &info.origin).await,
             }
         };
@@ -271,8 +291,30 @@ impl Paging {
     }
 }
 
+/// A form holds a password or a token, and scopes.
+const LARGEST_FORM: usize = 64 << 10;
+
+/// What a form says.
+pub(super) struct Form(pub(super) HashMap<String, String>);
+
+impl FromRequest<Arc<App>> for Form {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Error> {
+        let bad =
+            |message: &str| Error::client(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
+        let (parts, body) = request.into_parts();
+        let peer = parts.extensions.get::<Peer>();
+        let peer = peer.ok_or_else(|| Error::internal("a request without a peer"))?;
+        let body = RequestStream::new(body, peer.idle_timeout).read_whole(1024, LARGEST_FORM).await;
+        let body = body.map_err(|error| bad(&format!("the body broke off: {error}")))?;
+        let form = body.and_then(|body| read_form(&body));
+        form.map(Self).ok_or_else(|| bad("the body is not a form"))
+    }
+}
+
 /// Reads a form, as OAuth2 sends it: the same encoding as a query.
-pub(super) fn read_form(body: &[u8]) -> Option<HashMap<String, String>> {
+fn read_form(body: &[u8]) -> Option<HashMap<String, String>> {
     let uri: http::Uri = format!("/?{}", std::str::from_utf8(body).ok()?.trim()).parse().ok()?;
     let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&uri).ok()?;
     Some(pairs.0.into_iter().collect())

@@ -45,7 +45,7 @@ impl LocalApi {
     ) -> Result<(StatusCode, Bytes), super::StartError> {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
         let idle_timeout = self.app.config.server.idle_timeout.get();
-        let peer = Peer { address, is_tls: false, windows: None, idle_timeout };
+        let peer = Peer { address, is_tls: false, certificate: None, windows: None, idle_timeout };
         let mut request = Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");

@@ -2,6 +2,7 @@
 
 mod api;
 mod body;
+mod client_certificates;
 mod connection;
 mod error;
 mod extract;
@@ -9,6 +10,7 @@ mod fold_name;
 mod forwarded;
 mod local;
 mod ops;
+mod pages;
 mod request;
 mod server;
 mod session;
@@ -33,6 +35,7 @@ fn router(app: Arc<App>) -> Router {
     Router::new()
         .merge(v2::routes())
         .nest("/api/v1", api::routes())
+        .merge(pages::routes())
         .merge(ops::routes())
         .fallback(error::no_such_page)
         .method_not_allowed_fallback(error::no_such_method)

@@ -6,17 +6,18 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, Request, StatusCode, Uri};
 use tower::ServiceExt as _;
 
-use super::error::{Cause, Challenge, Turned};
+use super::client_certificates::PeerCertificate;
+use super::error::{Cause, Challenge, Error, Turned};
 use super::fold_name::{self, Kind};
 use super::forwarded::{self, Client};
 use super::socket::Windows;
 use crate::app::App;
-use crate::auth::{Origin, Principal, Refused, SERVICE};
+use crate::auth::{self, Origin, Principal, Refused, SERVICE};
 use crate::secret::random_text;
 
 /// What is known of the connection that a request came by.
@@ -24,6 +25,8 @@ use crate::secret::random_text;
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     pub(super) is_tls: bool,
+    /// What the client showed in its greeting.
+    pub(super) certificate: Option<Arc<PeerCertificate>>,
     /// Where files may be handed to the kernel instead of being read (see [`super::socket`]).
     pub(super) windows: Option<Windows>,
     /// A body without progress for this long is given up.
@@ -38,6 +41,8 @@ pub(super) struct Info {
     pub(super) kind: Kind,
     /// Whether the client speaks TLS, with us or with a proxy that is trusted.
     pub(super) is_https: bool,
+    /// How the client reaches us: scheme and host, without a slash at the end.
+    pub(super) base: Arc<str>,
     actor: Arc<OnceLock<String>>,
 }
 
@@ -74,21 +79,28 @@ pub(super) async fn answer(
     );
     let origin = Origin { address: client.address, request: request_id(request.headers()) };
     let is_https = client.is_https;
-    let info = Info { origin, kind, is_https, actor: Arc::default() };
-    let realm = realm(server.public_url.as_deref(), &client, request.uri(), request.headers());
+    let base: Arc<str> =
+        base_url(server.public_url.as_deref(), &client, request.uri(), request.headers()).into();
+    let info = Info { origin, kind, is_https, base: Arc::clone(&base), actor: Arc::default() };
     let method = request.method().clone();
     let is_question = kind == Kind::Base && !request.headers().contains_key(header::AUTHORIZATION);
     request.extensions_mut().insert(peer.clone());
     request.extensions_mut().insert(info.clone());
 
-    // A router is always ready, and never fails.
-    let mut response = router.oneshot(request).await.unwrap_or_else(|never| match never {});
+    let is_turned_away =
+        peer.certificate.as_ref().is_some_and(|certificate| !certificate.is_still_good());
+    let mut response = if is_turned_away {
+        Error::from(auth::Error::Certificate).into_response()
+    } else {
+        // A router is always ready, and never fails.
+        router.oneshot(request).await.unwrap_or_else(|never| match never {})
+    };
 
     if let Some(challenge) = response.extensions_mut().remove::<Challenge>() {
         // Tokens are had for a password; the same goes for pages that Prometheus and people ask for.
         let value = match kind {
             Kind::Token | Kind::Other => format!("Basic realm=\"{SERVICE}\""),
-            _ => challenge.header(&realm, SERVICE),
+            _ => challenge.header(&format!("{base}/token"), SERVICE),
         };
         if let Ok(value) = HeaderValue::try_from(value) {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
@@ -177,11 +189,11 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
     }
 }
 
-/// Where tokens are to be had. With `server.public_url` it is that; else the host that the client itself named, if it is
-/// one: what it says then only ever reaches the same client.
-fn realm(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderMap) -> String {
+/// Where we are. With `server.public_url` it is that; else the host that the client itself named, if it is one: what it says
+/// then only ever reaches the same client.
+fn base_url(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderMap) -> String {
     if let Some(url) = public_url {
-        return format!("{url}/token");
+        return url.trim_end_matches('/').to_owned();
     }
     let scheme = if client.is_https { "https" } else { "http" };
     let named = client
@@ -192,5 +204,5 @@ fn realm(public_url: Option<&str>, client: &Client, uri: &Uri, headers: &HeaderM
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".:-[]_".contains(&byte);
     let host =
         named.filter(|host| !host.is_empty() && host.len() <= 255 && host.bytes().all(plain));
-    format!("{scheme}://{}/token", host.unwrap_or("localhost"))
+    format!("{scheme}://{}", host.unwrap_or("localhost"))
 }

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Shared};
-use super::tls::{Certificate, TlsError};
+use super::tls::{Tls, TlsError};
 use crate::app::App;
 
 /// Why the server does not start.
@@ -37,22 +36,19 @@ pub enum StartError {
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
-    certificate: Option<Arc<Certificate>>,
+    tls: Option<Arc<Tls>>,
 }
 
 impl Server {
     /// Loads the certificate and listens.
     pub async fn bind(app: Arc<App>) -> Result<Self, StartError> {
         let config = &app.config.server;
-        let certificate = match (&config.tls.certificate, &config.tls.key) {
-            (Some(certificate), Some(key)) => Some(Certificate::load(certificate, key)?),
-            _ => None,
-        };
+        let tls = Tls::load(&config.tls, app.clock.clone())?;
         let address = config.listen;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| StartError::Listen { address, source })?;
-        Ok(Self { app, listener, certificate })
+        Ok(Self { app, listener, tls })
     }
 
     /// Where it listens.
@@ -67,17 +63,13 @@ impl Server {
     /// Serves until `stop` is cancelled; then takes no more connections, lets running requests end for
     /// `server.shutdown_grace`, and returns how many it had to cut off.
     pub async fn run(self, stop: CancellationToken) -> Result<usize, StartError> {
-        let tls = match &self.certificate {
-            Some(certificate) => Some(TlsAcceptor::from(Arc::new(certificate.server_config()?))),
-            None => None,
-        };
         let shared = Arc::new(Shared {
             router: super::router(Arc::clone(&self.app)),
             app: Arc::clone(&self.app),
-            tls,
+            tls: self.tls.clone(),
             stop: stop.clone(),
         });
-        let watch = self.certificate.map(|certificate| tokio::spawn(certificate.watch()));
+        let watch = self.tls.map(|tls| tokio::spawn(tls.watch()));
         let connections = TaskTracker::new();
         loop {
             let accepted = tokio::select! {

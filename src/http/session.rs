@@ -9,9 +9,10 @@ use http::Method;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 
+use super::extract;
 use super::request::Info;
 use crate::app::App;
-use crate::auth::{self, BrowserSession, Credentials, Principal, SignedIn};
+use crate::auth::{self, BrowserSession, Principal, SignedIn};
 use crate::secret::Secret;
 
 /// The header that repeats the session's CSRF token.
@@ -45,12 +46,8 @@ pub(super) async fn principal(
     parts: &mut Parts,
     info: &Info,
 ) -> Result<Principal, auth::Error> {
-    let found = match cookie(&parts.headers, cookie_name(info.is_https)) {
-        Some(value) => app.auth.find_session(&Secret::new(value), &info.origin).await?,
-        None => None,
-    };
-    let Some((principal, session)) = found else {
-        return app.auth.authenticate(&Credentials::None, &info.origin).await;
+    let Some((principal, session)) = find(app, &parts.headers, info).await? else {
+        return extract::by_connection(app, parts, info).await;
     };
     if !is_safe(&parts.method) && !repeats(&parts.headers, &session) {
         return Err(auth::Error::Forgery);
@@ -59,7 +56,19 @@ pub(super) async fn principal(
     Ok(principal)
 }
 
-const fn is_safe(method: &Method) -> bool {
+/// The session that the cookie belongs to, if there is one.
+pub(super) async fn find(
+    app: &App,
+    headers: &HeaderMap,
+    info: &Info,
+) -> Result<Option<(Principal, BrowserSession)>, auth::Error> {
+    match cookie(headers, cookie_name(info.is_https)) {
+        Some(value) => app.auth.find_session(&Secret::new(value), &info.origin).await,
+        None => Ok(None),
+    }
+}
+
+pub(super) const fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

@@ -342,6 +342,7 @@ fn remove(
     tx.execute("DELETE FROM account WHERE id = $1", (account.id,))?;
     // Whoever gets the name next must not inherit what it was allowed.
     binding::remove_all_of(tx, &subject, by, now)?;
+    super::federation::remove_all_as(tx, &subject, by, now)?;
     let detail = serde_json::json!({ "kind": account.kind });
     event::append(tx, NewEvent::about(EventKind::AccountRemove, name).with(detail), by, now)?;
     touch(tx, name);

@@ -20,7 +20,7 @@ pub(super) struct Epochs {
     jobs: watch::Sender<()>,
 }
 
-const COUNTERS: usize = STRIPES + 4;
+const COUNTERS: usize = STRIPES + 5;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
@@ -31,6 +31,8 @@ impl Epochs {
     pub(super) const EVENTS: usize = STRIPES + 2;
     /// Jobs.
     pub(super) const JOBS: usize = STRIPES + 3;
+    /// Issuers, federation rules and providers, which are kept in memory as a whole.
+    pub(super) const TRUST: usize = STRIPES + 4;
 
     pub(super) fn new() -> Self {
         Self {

@@ -78,6 +78,19 @@ fn read(row: &Row<'_>) -> Result<Group, Error> {
 const COLUMNS: &str = "name, description, provider, created_at, \
      (SELECT COUNT(DISTINCT account_id) FROM group_member WHERE group_id = account_group.id) AS members";
 
+/// The groups that a provider claims an account to be in.
+pub(super) fn claimed(tx: &mut Tx<'_>, account: i64, provider: &str) -> Result<Vec<String>, Error> {
+    tx.query(
+        "SELECT account_group.name
+           FROM group_member
+           JOIN account_group ON account_group.id = group_member.group_id
+          WHERE group_member.account_id = $1
+            AND group_member.source = $2",
+        (account, provider),
+        |row| row.get("name"),
+    )
+}
+
 /// Brings the memberships that a provider claims up to date; those that were made here stay.
 pub(super) fn set_claimed(
     tx: &mut Tx<'_>,
@@ -87,15 +100,7 @@ pub(super) fn set_claimed(
     by: &Actor,
     now: Timestamp,
 ) -> Result<(), Error> {
-    let before: Vec<String> = tx.query(
-        "SELECT account_group.name
-           FROM group_member
-           JOIN account_group ON account_group.id = group_member.group_id
-          WHERE group_member.account_id = $1
-            AND group_member.source = $2",
-        (account.id, provider),
-        |row| row.get("name"),
-    )?;
+    let before = claimed(tx, account.id, provider)?;
     let note = |tx: &mut Tx<'_>, group: &str, what: &str| {
         let detail = serde_json::json!({ what: &*account.name, "source": provider });
         event::append(tx, NewEvent::about(EventKind::GroupChange, group).with(detail), by, now)

@@ -10,6 +10,8 @@ use crate::oci::Algorithm;
 const MIGRATIONS: &[(i64, &str)] = &[
     (1, include_str!("migrations/0001_initial.sql")),
     (2, include_str!("migrations/0002_access.sql")),
+    (3, include_str!("migrations/0003_trust.sql")),
+    (4, include_str!("migrations/0004_directory.sql")),
     (5, include_str!("migrations/0005_jobs.sql")),
 ];
 

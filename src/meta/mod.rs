@@ -9,9 +9,13 @@ mod binding;
 mod blob;
 mod cache;
 mod db;
+mod device;
+mod directory;
 mod error;
 mod event;
+mod federation;
 mod group;
+mod issuer;
 mod job;
 mod key;
 mod keys;
@@ -19,6 +23,7 @@ mod lease;
 mod manifest;
 mod migrate;
 mod outbox;
+mod provider;
 mod refresh;
 mod repository;
 mod role;
@@ -27,6 +32,7 @@ mod session;
 mod subject;
 mod tag;
 mod token;
+mod trust;
 mod tx;
 mod upload;
 mod webhook;
@@ -43,16 +49,23 @@ pub use account::{
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
+pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
+pub use directory::{
+    Directory, DirectorySettings, GroupLookup, GroupMapping, NewDirectory, PasswordChange,
+};
 pub use error::Error;
 pub use event::{
     Actor, Event, EventFault, EventFaultKind, EventFilter, EventHead, EventKind, EventsVerified,
     NewEvent, Place,
 };
+pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
+pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
 pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
+pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
@@ -61,6 +74,7 @@ pub use session::{NewSession, Session};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
+pub use trust::{Trust, TrustChanged};
 pub use upload::UploadRow;
 pub use webhook::{Webhook, WebhookFormat, WebhookWish};
 

@@ -112,6 +112,11 @@ impl<'c> Tx<'c> {
         self.touched.push(Epochs::JOBS);
     }
 
+    /// Says that something has changed that is trusted.
+    pub(super) fn touch_trust(&mut self) {
+        self.touched.push(Epochs::TRUST);
+    }
+
     pub(super) fn into_touched(self) -> Vec<usize> {
         self.touched
     }

@@ -15,11 +15,13 @@ mod digester;
 mod error;
 mod hook;
 mod listings;
+mod login;
 mod manifests;
 mod registry;
 mod retry;
 pub mod transfer;
 mod uploads;
+mod web;
 mod wire;
 
 use std::sync::Arc;
@@ -35,10 +37,12 @@ pub use digester::Digester;
 pub use error::Error;
 pub use hook::{HookAnswer, HookError, Hooks, check_hook_address};
 pub use listings::{TagCursor, TagPage};
+pub use login::{DeviceLogin, DeviceToken};
 pub use manifests::{Fetched, Found, Put};
 pub use registry::{InvalidRegistry, Registry};
 pub use retry::RetryPolicy;
 pub use uploads::Stored;
+pub use web::{ClientSecret, Document, Web, WebError, is_web_address};
 pub use wire::{Answer, Options};
 
 use crate::oci::{Action, RepositoryName, Scope};

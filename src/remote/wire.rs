@@ -28,6 +28,10 @@ pub struct Options {
     pub tls: Vec<Registry>,
     /// Certificates (PEM) of authorities that are trusted beside the system's.
     pub authorities: Vec<Vec<u8>>,
+    /// A certificate (PEM) with its key, to be shown to registries that want to see one.
+    pub identity: Option<Vec<u8>>,
+    /// Whether any certificate will do: for questions of which nothing depends on who answers.
+    pub any_certificate: bool,
     /// How persistent to be.
     pub retry: RetryPolicy,
     /// A transfer on which nothing moves for this long is taken for dead.
@@ -42,6 +46,8 @@ impl Default for Options {
             insecure_http: Vec::new(),
             tls: Vec::new(),
             authorities: Vec::new(),
+            identity: None,
+            any_certificate: false,
             retry: RetryPolicy::default(),
             idle_timeout: Duration::from_mins(1),
             chunk_size: None,
@@ -111,6 +117,13 @@ impl Wire {
             let authorities =
                 reqwest::Certificate::from_pem_bundle(pem).map_err(|error| setup(&error))?;
             builder = builder.tls_certs_merge(authorities);
+        }
+        if let Some(pem) = &options.identity {
+            let identity = reqwest::Identity::from_pem(pem).map_err(|error| setup(&error))?;
+            builder = builder.identity(identity);
+        }
+        if options.any_certificate {
+            builder = builder.tls_danger_accept_invalid_certs(true);
         }
         if registry.is_loopback() {
             builder = builder.no_proxy();

@@ -51,9 +51,9 @@ dockerfile_check() {
 }
 
 manifests() {
-    check "compose.yaml and berth.yaml are YAML" host python3 -c \
+    check "compose.yaml and what is for Kubernetes are YAML" host python3 -c \
         'import sys, yaml; [list(yaml.safe_load_all(open(f))) for f in sys.argv[1:]]' \
-        "$EXAMPLES/deploy/compose.yaml" "$EXAMPLES/deploy/kubernetes/berth.yaml"
+        "$EXAMPLES/deploy/compose.yaml" "$EXAMPLES"/deploy/kubernetes/*.yaml
 }
 
 installer() {

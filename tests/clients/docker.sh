@@ -5,10 +5,13 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/clients/daemons.sh
 . "$(dirname "$0")/daemons.sh"
+# shellcheck source=tests/clients/issuer.sh
+. "$HERE/issuer.sh"
 
 main() {
     needs dockerd docker
     start_berth
+    check "trust an issuer" trust_issuer
     mkdir -p "$WORK/context" "$WORK/tree"
     echo 'hello' | tee "$WORK/context/greeting" >"$WORK/tree/greeting"
     head -c 16M /dev/urandom >"$WORK/tree/ballast"
@@ -31,7 +34,15 @@ engine() {
     push_and_pull
     build "$2"
     roles
+    workload
     stop_dockerd
+}
+
+workload() {
+    refused "$STORE: login with a CI job's token of another repository" 'unauthorized' login whoever "$(workload_token evil/app)"
+    check "$STORE: login with a CI job's token" login whoever "$(workload_token acme/app)"
+    check "$STORE: give the image a name of its repository" docker tag "$REGISTRY/$STORE/readers:v1" "$REGISTRY/acme/$STORE:v1"
+    check "$STORE: push with it" docker push "$REGISTRY/acme/$STORE:v1"
 }
 
 credentials() {

@@ -6,7 +6,8 @@
 FORKY_SUITE=forky
 FORKY_PACKAGES=(
     crane oras cosign notation containerd runc docker.io docker-cli docker-buildx
-    skopeo buildah podman crun ca-certificates
+    skopeo buildah podman crun ca-certificates curl
+    samba-ad-dc samba-ad-provision samba-dsdb-modules python3-samba
 )
 
 forky_cache() {

@@ -36,7 +36,7 @@ async fn a_login_is_tried_before_it_is_stored_and_forgotten_on_logout() {
 async fn without_a_terminal_nothing_is_asked() {
     let app = TestApp::start().await;
     let (ann, address) = (Person::new(), app.address().to_string());
-    ann.berth(["login", &address]).await.exit(1).says(["--username"]);
+    ann.berth(["login", &address, "--password-stdin"]).await.exit(1).says(["--username"]);
     ann.berth(["login", &address, "--username", "admin"]).await.exit(1).says(["--password-stdin"]);
 }
 

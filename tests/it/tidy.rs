@@ -21,12 +21,14 @@ const ROOMS: [&str; 15] = [
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.
-const DOORS: [(&str, &str); 10] = [
+const DOORS: [(&str, &str); 12] = [
     ("prometheus_client", "metrics"),
     ("rusqlite", "meta"),
     ("opendal", "blob"),
     ("reqwest", "remote"),
     ("wasmtime", "plugin"),
+    ("ldap3", "auth"),
+    ("x509_parser", "auth"),
     ("axum", "http"),
     ("hyper", "http"),
     ("hyper_util", "http"),

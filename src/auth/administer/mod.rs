@@ -3,10 +3,12 @@
 
 mod accounts;
 mod bindings;
+mod directories;
 mod groups;
 mod own;
 mod tokens;
 mod trail;
+mod trust;
 mod why;
 
 use super::need::Refusal;
@@ -153,6 +155,10 @@ impl Administer<'_> {
     #[must_use]
     pub fn actor(&self) -> &Actor {
         self.grant.actor()
+    }
+
+    pub(in crate::auth) fn auth(&self) -> &Auth {
+        self.auth
     }
 }
 

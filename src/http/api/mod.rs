@@ -4,12 +4,16 @@
 
 mod access;
 mod bindings;
+mod directories;
 mod event_stream;
 mod events;
+mod federation;
 mod groups;
 mod input;
+mod issuers;
 mod jobs;
 mod keys;
+mod providers;
 mod repositories;
 mod robots;
 mod roles;
@@ -61,10 +65,21 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(groups::list, groups::add))
         .routes(routes!(groups::show, groups::change, groups::remove))
         .routes(routes!(groups::add_member, groups::remove_member))
+        .routes(routes!(directories::list, directories::add))
+        .routes(routes!(directories::show, directories::change, directories::remove))
+        .routes(routes!(directories::test))
         .routes(routes!(roles::list))
         .routes(routes!(roles::put, roles::remove))
         .routes(routes!(bindings::list, bindings::add))
         .routes(routes!(bindings::show, bindings::remove))
+        .routes(routes!(issuers::list))
+        .routes(routes!(issuers::show, issuers::put, issuers::change, issuers::remove))
+        .routes(routes!(federation::list))
+        .routes(routes!(federation::show, federation::put, federation::change, federation::remove))
+        .routes(routes!(federation::try_token))
+        .routes(routes!(providers::choices))
+        .routes(routes!(providers::list))
+        .routes(routes!(providers::show, providers::put, providers::change, providers::remove))
         .routes(routes!(access::why))
         .routes(routes!(events::list))
         .routes(routes!(events::head))
@@ -117,6 +132,10 @@ pub(super) fn description() -> OpenApi {
         ),
         ("token", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build())),
         ("session", SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("berth_session")))),
+        (
+            "certificate",
+            SecurityScheme::MutualTls { description: None, deprecated: None, extensions: None },
+        ),
     ];
     let requirements = schemes.iter().map(|(name, _)| SecurityRequirement::new(*name, [""; 0]));
     api.security = Some(requirements.collect());

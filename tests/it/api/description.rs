@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Image, PASSWORD, TestApp};
+use crate::support::{Client, Image, PASSWORD, TestApp, TestKey};
 
 /// The schema behind a reference.
 fn resolve<'a>(api: &'a Value, schema: &'a Value) -> &'a Value {
@@ -73,6 +73,7 @@ async fn the_description_is_openapi_3_1_and_its_references_lead_somewhere() {
 
 /// Puts one of each thing there.
 async fn populate(admin: &Client) {
+    let key = TestKey::new("a", "ES256");
     admin.push("team/app", "v1", &Image::of(["hello"])).await;
     admin.push("team/app", "v1", &Image::of(["hello again"])).await;
     for (path, wish) in [
@@ -82,10 +83,31 @@ async fn populate(admin: &Client) {
         ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),
         ("webhooks/ci/deliveries/1", json!({})),
         ("session", json!({ "username": "admin", "password": PASSWORD })),
+        (
+            "directories",
+            json!({ "name": "corp", "urls": ["ldaps://ldap.example"], "user_base": "dc=example",
+                    "mapping": [{ "from": "cn=a", "to": "b" }] }),
+        ),
     ] {
         admin.post_json(&format!("/api/v1/{path}"), wish).await.status(201);
     }
     admin.put_json("/api/v1/groups/devs/members/ci", json!({})).await.status(204);
+    for (path, wish) in [
+        (
+            "federation/issuers/ci",
+            json!({ "url": "https://ci.example", "keys": { "keys": [key.jwk()] }, "audiences": ["a"] }),
+        ),
+        (
+            "federation/rules/ci",
+            json!({ "issuer": "ci", "conditions": [{ "claim": "sub", "in": ["a"] }] }),
+        ),
+        (
+            "providers/ci",
+            json!({ "kind": "oidc", "issuer": "https://sso.example", "client_id": "a", "sign_in_every": "7d" }),
+        ),
+    ] {
+        admin.put_json(&format!("/api/v1/{path}"), wish).await.ok();
+    }
 }
 
 /// Every path that reads something is asked, with something in it to be found.
@@ -105,8 +127,9 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "webhooks" => "ci",
             "groups" => "devs",
+            "directories" => "corp",
             _ => "none",
         };
         real = real.replace("{name}", name);

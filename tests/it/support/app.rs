@@ -66,10 +66,26 @@ impl TestApp {
         Self::start_in(Arc::new(tempfile::tempdir().unwrap()), probe, |_| {}).await
     }
 
+    /// With a clock that begins at the machine's time, for tests with programs that have no other.
+    pub(crate) async fn start_now(change: impl FnOnce(&mut Config)) -> Self {
+        let clock = Clock::manual(Clock::system().now());
+        Self::begin(Arc::new(tempfile::tempdir().unwrap()), Probe::default(), clock, change).await
+    }
+
     /// In a directory that outlives it, to be started again there.
     pub(crate) async fn start_in(
         directory: Arc<TempDir>,
         probe: Probe,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let clock = Clock::manual(Timestamp::from_millis(1_790_000_000_000));
+        Self::begin(directory, probe, clock, change).await
+    }
+
+    async fn begin(
+        directory: Arc<TempDir>,
+        probe: Probe,
+        clock: Clock,
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let mut config = Config::default();
@@ -78,7 +94,6 @@ impl TestApp {
         config.storage.data = directory.path().join("data");
         config.storage.reserve = Reserve::Bytes(ByteSize::bytes(0));
         change(&mut config);
-        let clock = Clock::manual(Timestamp::from_millis(1_790_000_000_000));
         let app = App::open_with(config, clock.clone(), probe).await.unwrap();
         let server = Server::bind(Arc::clone(&app)).await.unwrap();
         let (address, stop) = (server.address(), CancellationToken::new());

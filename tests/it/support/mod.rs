@@ -2,14 +2,18 @@
 
 mod answer;
 mod app;
+mod browser;
 mod bucket;
 mod client;
 mod command;
 mod dice;
 mod image;
+mod issuer;
+mod oidc_provider;
 mod process;
 mod receiver;
 pub(crate) mod servers;
+pub(crate) mod slapd;
 mod small_disk;
 pub(crate) mod stored_files;
 mod style;
@@ -17,13 +21,17 @@ mod wire;
 
 pub(crate) use answer::Answer;
 pub(crate) use app::{Role, TestApp, tester};
+pub(crate) use browser::{Browser, Page, encode};
 pub(crate) use bucket::Bucket;
 pub(crate) use client::Client;
 pub(crate) use command::{Said, berth, berth_command, berth_reads, run};
 pub(crate) use dice::Dice;
 pub(crate) use image::{Blob, Image};
+pub(crate) use issuer::{TestIssuer, TestKey};
+pub(crate) use oidc_provider::{CLIENT_SECRET, OidcProvider};
 pub(crate) use process::Process;
 pub(crate) use receiver::{Received, Receiver};
+pub(crate) use slapd::Slapd;
 pub(crate) use small_disk::SmallDisk;
 pub(crate) use style::{Push, Style};
 pub(crate) use wire::Wire;
