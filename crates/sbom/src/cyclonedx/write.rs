@@ -12,6 +12,7 @@ const MAX_VERSION: usize = 1024;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are CycloneDX's")]
 struct Bom<'a> {
     bom_format: &'static str,
     spec_version: &'static str,

@@ -14,6 +14,7 @@ const SYSTEM: &str = "SPDXRef-OperatingSystem";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are SPDX's")]
 struct Document<'a> {
     spdx_version: &'static str,
     data_license: &'static str,
@@ -70,6 +71,7 @@ struct Checksum<'a> {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are SPDX's")]
 struct ExternalRef {
     reference_category: &'static str,
     reference_type: &'static str,
@@ -78,6 +80,7 @@ struct ExternalRef {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are SPDX's")]
 struct Extracted {
     license_id: String,
     extracted_text: String,
@@ -86,6 +89,7 @@ struct Extracted {
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names are SPDX's")]
 struct Relationship {
     spdx_element_id: String,
     relationship_type: &'static str,
