@@ -138,7 +138,8 @@ fn add(info: &BuildInfo, path: &str, found: &mut Found<'_>) {
             }
             // Replaced by a directory it has no version: then what is known is what was replaced.
             (Some("=>"), Some(name)) => {
-                if let Some(version) = version.filter(|version| !version.is_empty()) {
+                let directory = name.starts_with(['.', '/']);
+                if let Some(version) = version.filter(|version| !version.is_empty() && !directory) {
                     last = Some((name, version));
                 }
             }

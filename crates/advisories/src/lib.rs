@@ -1,0 +1,2 @@
+//! Advisories in OSV format, and which packages they are about.
+pub mod version;
