@@ -43,7 +43,9 @@ fn check(folder: &Path) {
         };
         let mut asked = 0;
         for line in text.lines().filter(|line| !line.starts_with('#')) {
-            let [one, expected, other] = line.split('\t').collect::<Vec<_>>()[..] else { panic!("{line}") };
+            let [one, expected, other] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("{line}")
+            };
             asked += 1;
             let found = answer(order, one, other);
             // What a package manager refuses may be ordered here: there are such versions in the world.

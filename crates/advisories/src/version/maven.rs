@@ -21,7 +21,8 @@ pub(super) fn compare(one: &str, other: &str) -> Ordering {
 
 /// The place of a word; those without one are behind all others, as texts.
 fn compare_words(one: &str, other: &str) -> Ordering {
-    let place = |word: &str| QUALIFIERS.iter().position(|known| *known == word).unwrap_or(QUALIFIERS.len());
+    let place =
+        |word: &str| QUALIFIERS.iter().position(|known| *known == word).unwrap_or(QUALIFIERS.len());
     place(one).cmp(&place(other)).then_with(|| one.cmp(other))
 }
 
@@ -39,9 +40,11 @@ impl Item {
         match self {
             Self::Number(digits) => (!digits::is_zero(digits)).cmp(&false),
             Self::Word(word) => compare_words(word, ""),
-            Self::List(items) => {
-                items.iter().map(Self::compare_with_none).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-            }
+            Self::List(items) => items
+                .iter()
+                .map(Self::compare_with_none)
+                .find(|order| order.is_ne())
+                .unwrap_or(Ordering::Equal),
         }
     }
 

@@ -148,8 +148,9 @@ fn labelled<'a>(rest: &'a str, labels: &[(&str, u8)]) -> Option<(u8, &'a str, &'
     let undivided = |text: &'a str| text.strip_prefix(['.', '-', '_']).unwrap_or(text);
     let rest = undivided(rest);
     // Longer words come before those that they begin with.
-    let (letter, behind) =
-        labels.iter().find_map(|(label, letter)| rest.strip_prefix(label).map(|behind| (*letter, behind)))?;
+    let (letter, behind) = labels
+        .iter()
+        .find_map(|(label, letter)| rest.strip_prefix(label).map(|behind| (*letter, behind)))?;
     let (number, next) = split_digits(undivided(behind));
     Some((letter, if number.is_empty() { "0" } else { number }, next))
 }
