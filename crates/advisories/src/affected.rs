@@ -94,7 +94,7 @@ fn in_range(range: &Range, version: &str, order: Order) -> Option<Match> {
             Event::Introduced(_) if reached => affected = true,
             Event::Fixed(_) if reached => affected = false,
             Event::LastAffected(_) if compare(version, event, order) == Some(Ordering::Greater) => {
-                affected = false
+                affected = false;
             }
             Event::Fixed(first) if fixed.is_none() => fixed = Some(first.clone()),
             _ => {}
@@ -144,6 +144,7 @@ mod tests {
         Range { kind: RangeKind::Ecosystem, events: events.collect() }
     }
 
+    #[expect(clippy::option_option, reason = "not affected, affected, affected and fixed in")]
     fn within(events: &[(&str, &str)], version: &str) -> Option<Option<String>> {
         in_range(&range(events), version, Order::Semver).map(|found| found.fixed)
     }

@@ -226,6 +226,8 @@ fn release(package: &Package, distro: &Distro) -> Option<(&'static str, Release)
             Some(("Ubuntu", Release::Ubuntu { version: version.to_owned(), pro }))
         }
         (Kind::Deb, "echo") => Some(("Echo", Release::Any)),
+        // What is not released yet is called an alpha of the next one.
+        (Kind::Apk, "alpine") if version.contains("_alpha") => is("Alpine", "edge"),
         (Kind::Apk, "alpine") => {
             let mut parts = version.split(['.', '_']);
             let (major, minor) = (parts.next()?, parts.next()?);

@@ -62,7 +62,8 @@ pub fn visit<E>(
     let archive = Archive::open(source)?;
     let mut summary = Summary::default();
     archive.visit(|entry| {
-        if entry.name.ends_with(".json") {
+        let extension = entry.name.rsplit_once('.').map(|(_, extension)| extension);
+        if extension.is_some_and(|extension| extension.eq_ignore_ascii_case("json")) {
             let advisory = match archive.read(&entry, MAX_RECORD) {
                 Ok(record) => Advisory::parse(&record),
                 Err(ZipError::TooLarge) => Err(InvalidAdvisory::TooLarge),

@@ -43,7 +43,8 @@ struct Score {
 
 #[derive(Deserialize)]
 struct Package {
-    package: Option<Name>,
+    #[serde(rename = "package")]
+    name: Option<Name>,
     #[serde(default)]
     ranges: Option<Vec<Span>>,
     #[serde(default)]
@@ -140,7 +141,7 @@ fn is_of_distribution(id: &str) -> bool {
 }
 
 fn affected(package: Package) -> Option<Affected> {
-    let name = package.package?;
+    let name = package.name?;
     let mut ranges = Vec::new();
     for span in package.ranges.unwrap_or_default() {
         let kind = match span.r#type.as_str() {

@@ -2,8 +2,6 @@
 //!
 //! `ORDERS=FOLDER` names a folder with more such files.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::cmp::Ordering;
 use std::path::{Path, PathBuf};
 

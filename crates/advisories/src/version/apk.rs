@@ -27,16 +27,16 @@ pub(super) fn compare(one: &str, other: &str) -> Option<Ordering> {
     let parts = one.iter().zip(&other);
     for (part, other) in parts {
         let order = match (*part, *other) {
-            (Part::First(one), Part::First(other))
-            | (Part::SuffixNumber(one), Part::SuffixNumber(other))
-            | (Part::Revision(one), Part::Revision(other)) => digits::compare(one, other),
             // As fractions, if one begins with a zero.
             (Part::Number(one), Part::Number(other))
                 if one.starts_with('0') || other.starts_with('0') =>
             {
                 one.cmp(other)
             }
-            (Part::Number(one), Part::Number(other)) => digits::compare(one, other),
+            (Part::First(one), Part::First(other))
+            | (Part::Number(one), Part::Number(other))
+            | (Part::SuffixNumber(one), Part::SuffixNumber(other))
+            | (Part::Revision(one), Part::Revision(other)) => digits::compare(one, other),
             (Part::Letter(one), Part::Letter(other)) => one.cmp(&other),
             (Part::Suffix(one), Part::Suffix(other)) => one.cmp(&other),
             (Part::Commit(one), Part::Commit(other)) => one.cmp(other),

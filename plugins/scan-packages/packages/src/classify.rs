@@ -1,5 +1,10 @@
 //! What a file is, by its path alone.
 
+#![expect(
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "these programs write theirs in one case"
+)]
+
 use crate::root::Entry;
 use crate::text::{file_name, parent};
 

@@ -22,7 +22,7 @@ fn parse(content: &str) -> Distro {
         match key {
             "ID" => distro.id = value.to_ascii_lowercase(),
             "ID_LIKE" => {
-                distro.like = value.split_whitespace().map(str::to_ascii_lowercase).collect()
+                distro.like = value.split_whitespace().map(str::to_ascii_lowercase).collect();
             }
             "VERSION_ID" => distro.version = value,
             "VERSION_CODENAME" => distro.codename = Some(value),

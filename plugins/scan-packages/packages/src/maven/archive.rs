@@ -95,7 +95,7 @@ fn list(archive: &Archive<'_>, found: &mut Found<'_>) -> Result<Contents, Error>
                         contents.poms.push((group.to_owned(), artifact.to_owned()));
                     }
                     "pom.properties" if contents.properties.len() < MAX_INSIDE => {
-                        contents.properties.push(entry)
+                        contents.properties.push(entry);
                     }
                     _ => {}
                 }
