@@ -1,10 +1,9 @@
 //! The end of an archive, its central directory, its entries.
 
-use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_with_limit};
-
 use crate::Error;
 use crate::bytes::{u16_at, u32_at, u64_at};
 use crate::crc::crc32;
+use crate::inflate::inflate;
 use crate::source::{Part, ReadAt, read_exactly, read_up_to};
 
 const END: u32 = 0x0605_4b50;
@@ -167,25 +166,21 @@ impl<'a> Archive<'a> {
         if entry.size > max as u64 || packed > max.saturating_add(max / 500).saturating_add(1024) {
             return Err(Error::TooLarge);
         }
-        let (mut head, start) = self.local(entry, packed)?;
-        let data = if head.len() >= start + packed {
-            head.truncate(start + packed);
-            head.drain(..start);
-            head
-        } else {
-            let at =
-                self.base.checked_add(entry.header).and_then(|at| at.checked_add(start as u64));
-            read_exactly(self.source, at.ok_or(Error::Invalid("an offset is too large"))?, packed)?
-        };
+        let (head, start) = self.local(entry, packed)?;
+        let at = self.base.checked_add(entry.header).and_then(|at| at.checked_add(start as u64));
+        let at = at.ok_or(Error::Invalid("an offset is too large"))?;
+        let size = usize::try_from(entry.size).map_err(|_| Error::TooLarge)?;
+        // Small ones have come with their header.
+        let here = head.get(start..start + packed);
         let bytes = match entry.method {
-            0 => data,
-            8 => decompress_to_vec_with_limit(&data, max).map_err(|error| match error.status {
-                TINFLStatus::HasMoreOutput => Error::TooLarge,
-                _ => Error::Invalid("an entry cannot be unpacked"),
-            })?,
+            0 => match here {
+                Some(data) => data.to_vec(),
+                None => read_exactly(self.source, at, packed)?,
+            },
+            8 => inflate(self.source, at, packed, here, size)?,
             _ => return Err(Error::Unsupported("an entry is neither stored nor deflated")),
         };
-        if bytes.len() as u64 != entry.size || crc32(&bytes) != entry.crc {
+        if bytes.len() != size || crc32(&bytes) != entry.crc {
             return Err(Error::Invalid("an entry is not what its checksum says"));
         }
         Ok(bytes)

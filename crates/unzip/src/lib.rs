@@ -11,6 +11,7 @@
 mod archive;
 mod bytes;
 mod crc;
+mod inflate;
 mod source;
 
 pub use archive::{Archive, Entry};

@@ -11,9 +11,7 @@ pub(crate) fn read(bytes: &[u8], path: &str, found: &mut Found<'_>) {
     for stanza in text::stanzas(&content) {
         let mut package = Package::new(Kind::Apk, "", "");
         let mut origin = None;
-        let mut directory = "";
-        let mut files = Vec::new();
-        for line in stanza {
+        for line in stanza.clone() {
             let Some((letter, value)) = line.split_once(':') else { continue };
             match letter {
                 "P" => package.name = text::owned(value).unwrap_or_default(),
@@ -21,8 +19,6 @@ pub(crate) fn read(bytes: &[u8], path: &str, found: &mut Found<'_>) {
                 "A" => package.architecture = text::owned(value),
                 "L" => package.licenses.extend(text::license(value)),
                 "o" => origin = text::owned(value),
-                "F" => directory = value,
-                "R" if !found.claims.is_empty() => files.push((directory, value)),
                 _ => {}
             }
         }
@@ -30,19 +26,29 @@ pub(crate) fn read(bytes: &[u8], path: &str, found: &mut Found<'_>) {
             found.note(path, "a package without a name or a version");
             continue;
         }
-        if !files.is_empty() {
+        if !found.claims.is_empty() {
             found.claims.begin(Kind::Apk, &package.name);
-            for (directory, file) in files {
-                if directory.is_empty() {
-                    found.claims.claim(file);
-                } else {
-                    found.claims.claim(&format!("{directory}/{file}"));
-                }
-            }
+            claim(stanza, found);
         }
         // Subpackages are built with their origin, in its version.
         package.source = origin.map(|name| Source { name, version: package.version.clone() });
         package.locations.push(path.to_owned());
         found.add(package);
+    }
+}
+
+/// The files of a package: `F:` names a directory, each `R:` a file in it.
+fn claim<'t>(stanza: impl Iterator<Item = &'t str>, found: &mut Found<'_>) {
+    let mut directory = "";
+    for line in stanza {
+        if let Some(name) = line.strip_prefix("F:") {
+            directory = name;
+        } else if let Some(name) = line.strip_prefix("R:") {
+            if directory.is_empty() {
+                found.claims.claim(name);
+            } else {
+                found.claims.claim(&format!("{directory}/{name}"));
+            }
+        }
     }
 }

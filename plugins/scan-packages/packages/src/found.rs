@@ -14,6 +14,8 @@ pub(crate) struct Found<'a> {
     pub(crate) inventory: Inventory,
     /// Paths that a distribution's packages may own.
     pub(crate) claims: Claims,
+    /// What archives in archives may take of memory, beside those that are there.
+    pub(crate) held_left: usize,
     /// What archives in archives may still unpack to.
     pub(crate) nested_left: u64,
     /// Entries of archives that may still be seen.
@@ -27,6 +29,7 @@ impl<'a> Found<'a> {
             limits,
             inventory: Inventory::default(),
             claims: Claims::default(),
+            held_left: limits.nested_held,
             nested_left: limits.nested_total,
             entries_left: limits.archive_entries,
             full: false,

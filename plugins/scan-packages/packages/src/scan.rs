@@ -26,6 +26,9 @@ impl Default for Options {
     }
 }
 
+/// No system opens a longer one.
+const MAX_PATH: usize = 4096;
+
 /// Lists the packages in a root filesystem. Fails only if its files cannot be listed.
 pub fn scan(root: &dyn Root, options: &Options) -> Result<Inventory, RootError> {
     let mut found = Found::new(&options.limits);
@@ -58,7 +61,9 @@ fn list(
     let mut left_out = false;
     let globs: &[&str] = if options.executables { &["**"] } else { GLOBS };
     root.find(globs, &mut |entry| {
-        if let Some(task) = task(&entry, options.executables) {
+        if let Some(task) =
+            task(&entry, options.executables).filter(|_| entry.path.len() <= MAX_PATH)
+        {
             if tasks.len() == options.limits.files {
                 left_out = true;
                 return false;
@@ -95,7 +100,7 @@ fn read(root: &dyn Root, task: Task, entry: &Entry, options: &Options, found: &m
             whole(limits.database).map(|text| rpm::read_manifest(&text, path, found))
         }
         Task::Npm => whole(limits.metadata).map(|text| npm::read(&text, path, found)),
-        Task::NpmLock => whole(limits.database).map(|text| npm::read_lock(&text, path, found)),
+        Task::NpmLock => whole(limits.lock_file).map(|text| npm::read_lock(&text, path, found)),
         Task::Pypi => pypi::read(root, path, found),
         Task::Gem => whole(limits.metadata).map(|text| gem::read(&text, path, found)),
         Task::MavenProperties => {

@@ -11,6 +11,10 @@ use crate::text::{self, file_name};
 /// A `pom.properties` has three lines.
 const MAX_PROPERTIES: usize = 64 << 10;
 const MAX_MANIFEST: usize = 1 << 20;
+/// No archive in use has longer names.
+const MAX_NAME: usize = 1024;
+/// Finding the end of an archive takes as long as so many of its entries.
+const OPENING: usize = 64;
 /// More descriptions and archives in one archive are not looked at.
 const MAX_INSIDE: usize = 5_000;
 
@@ -36,6 +40,8 @@ fn read_at_depth(source: &dyn ReadAt, path: &str, depth: usize, found: &mut Foun
 }
 
 fn read(source: &dyn ReadAt, path: &str, depth: usize, found: &mut Found<'_>) -> Result<(), Error> {
+    // An archive without entries takes its time as well.
+    found.entries_left = found.entries_left.checked_sub(OPENING).ok_or(Error::TooLarge)?;
     let archive = Archive::open(source)?;
     let contents = list(&archive, found)?;
     let mut known = Vec::new();
@@ -62,17 +68,34 @@ fn read(source: &dyn ReadAt, path: &str, depth: usize, found: &mut Found<'_>) ->
         }
         if let Ok(part) = archive.part(entry) {
             read_at_depth(&part, &inner, depth + 1, found);
-        } else if entry.size > found.nested_left {
-            found.note(&inner, "the archives in archives are too large together");
         } else {
-            found.nested_left -= entry.size;
-            match archive.read(entry, found.limits.nested_archive) {
-                Ok(bytes) => read_at_depth(&bytes, &inner, depth + 1, found),
-                Err(error) => found.note(&inner, error),
-            }
+            read_packed(&archive, entry, &inner, depth, found);
         }
     }
     Ok(())
+}
+
+/// Reads an archive that is packed in another one, and so has to be unpacked in memory.
+fn read_packed(
+    archive: &Archive<'_>,
+    entry: &Entry,
+    path: &str,
+    depth: usize,
+    found: &mut Found<'_>,
+) {
+    let limit = found.limits.nested_archive.min(found.held_left);
+    let Some(left) = found.nested_left.checked_sub(entry.size) else {
+        return found.note(path, "the archives in archives are too large together");
+    };
+    found.nested_left = left;
+    match archive.read(entry, limit) {
+        Ok(bytes) => {
+            found.held_left -= bytes.len();
+            read_at_depth(&bytes, path, depth + 1, found);
+            found.held_left += bytes.len();
+        }
+        Err(error) => found.note(path, error),
+    }
 }
 
 fn list(archive: &Archive<'_>, found: &mut Found<'_>) -> Result<Contents, Error> {
@@ -83,6 +106,9 @@ fn list(archive: &Archive<'_>, found: &mut Found<'_>) -> Result<Contents, Error>
         }
         found.entries_left -= 1;
         let name = entry.name.trim_start_matches('/');
+        if name.len() > MAX_NAME {
+            return Ok(true);
+        }
         if let Some(rest) = name.strip_prefix("META-INF/") {
             if rest.eq_ignore_ascii_case("MANIFEST.MF") {
                 contents.manifest = Some(entry);

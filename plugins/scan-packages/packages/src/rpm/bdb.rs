@@ -96,7 +96,9 @@ fn chain(
         let Some(data) = page.get(HEADER..HEADER + used).filter(|data| !data.is_empty()) else {
             return Ok(None);
         };
-        if page[TYPE] != OVERFLOW {
+        // Every page but the last is full.
+        let last = data.len() >= length - blob.len();
+        if page[TYPE] != OVERFLOW || (!last && used < size - HEADER) {
             return Ok(None);
         }
         blob.extend_from_slice(&data[..data.len().min(length - blob.len())]);

@@ -7,6 +7,9 @@ const ENTRY: usize = 16;
 /// rpm itself takes no more.
 const MAX_ENTRIES: usize = 0xffff;
 
+/// All paths of one package together.
+const MAX_PATHS: usize = 256 << 20;
+
 const INT32: u32 = 4;
 const STRING: u32 = 6;
 const STRING_ARRAY: u32 = 8;
@@ -80,9 +83,13 @@ impl<'a> Header<'a> {
         let directories: Vec<&[u8]> = texts(Self::DIRECTORY_NAMES).collect();
         let Some((INT32, _, indexes)) = self.find(Self::DIRECTORY_INDEXES) else { return };
         let mut path = String::new();
+        // Many names of one long directory are much text.
+        let mut left = MAX_PATHS;
         for (name, index) in texts(Self::BASE_NAMES).zip(indexes.chunks_exact(4)) {
             let index = u32_at(index, 0).and_then(|index| usize::try_from(index).ok());
             let Some(directory) = index.and_then(|index| directories.get(index)) else { continue };
+            let Some(rest) = left.checked_sub(directory.len() + name.len() + 1) else { return };
+            left = rest;
             if directory.len() + name.len() <= 4096 {
                 path.clear();
                 path.push_str(&String::from_utf8_lossy(directory));
