@@ -17,8 +17,8 @@ fn lines(inventory: &Inventory) -> Vec<String> {
     inventory.packages.iter().map(line).collect()
 }
 
-fn source(name: &str, version: &str) -> Option<Source> {
-    Some(Source { name: name.to_owned(), version: version.to_owned() })
+fn source(name: &str, version: &str) -> Source {
+    Source { name: name.to_owned(), version: version.to_owned() }
 }
 
 #[test]
@@ -42,12 +42,12 @@ fn dpkg_lists_what_is_installed() {
         ["deb libssl3 3.0.15-1+b1", "deb python3-six 1.16.0-4", "pypi six 1.16.0"]
     );
     let [ssl, debian_six, six] = inventory.packages.as_slice() else { unreachable!() };
-    assert_eq!(ssl.source, source("openssl", "3.0.15-1"));
+    assert_eq!(ssl.source, Some(source("openssl", "3.0.15-1")));
     assert_eq!(
         (ssl.architecture.as_deref(), ssl.licenses.as_slice()),
         (Some("amd64"), ["Apache-2.0".to_owned()].as_slice())
     );
-    assert_eq!(debian_six.source, source("six", "1.16.0-4"));
+    assert_eq!(debian_six.source, Some(source("six", "1.16.0-4")));
     assert_eq!(six.owner.as_ref().unwrap().to_string(), "deb/python3-six");
     assert_eq!(six.licenses, ["MIT"]);
     assert_eq!(inventory.notes.len(), 1, "a package without a version");
@@ -77,7 +77,7 @@ fn apk_lists_packages_and_their_files() {
             lines(&inventory),
             ["apk libcrypto3 3.1.4-r5", "apk musl 1.2.4_git20230717-r4", "npm npm 10.2.5"]
         );
-        assert_eq!(inventory.packages[0].source, source("openssl", "3.1.4-r5"));
+        assert_eq!(inventory.packages[0].source, Some(source("openssl", "3.1.4-r5")));
         assert_eq!(inventory.packages[1].source, None);
         assert_eq!(inventory.packages[2].owner.as_ref().unwrap().to_string(), "apk/libcrypto3");
     }
@@ -99,7 +99,7 @@ fn rpm_has_three_databases() {
             ["rpm small 1:1.2.3-4.el9", "rpm small-libs 1:1.2.3-4.el9", "pypi small 1.0"];
         assert_eq!(lines(&inventory), expected, "{name}");
         let [small, libs, python] = inventory.packages.as_slice() else { unreachable!() };
-        assert_eq!(libs.source, source("small", "1:1.2.3-4.el9"));
+        assert_eq!(libs.source, Some(source("small", "1:1.2.3-4.el9")));
         assert_eq!(
             (small.architecture.as_deref(), libs.licenses.as_slice()),
             (Some("noarch"), ["LGPL-2.1-or-later".to_owned()].as_slice())
@@ -129,7 +129,7 @@ fn an_image_without_rpm_may_carry_its_list() {
     let line = "openssl-libs\t3.3.0-1.azl3\t1700000000\t1700000001\tMicrosoft\t(none)\t1000\tx86_64\t0\topenssl-3.3.0-1.azl3.src.rpm\n";
     let inventory = list(&Memory::default().with("var/lib/rpmmanifest/container-manifest-2", line));
     assert_eq!(lines(&inventory), ["rpm openssl-libs 3.3.0-1.azl3"]);
-    assert_eq!(inventory.packages[0].source, source("openssl", "3.3.0-1.azl3"));
+    assert_eq!(inventory.packages[0].source, Some(source("openssl", "3.3.0-1.azl3")));
 }
 
 #[test]
@@ -232,8 +232,8 @@ fn archives_of_java_are_read_to_their_depth() {
 
 #[test]
 fn limits_are_kept_and_told() {
-    let modules: String = (0..100).map(|index| format!("P:p{index}\nV:1-r0\n\n")).collect();
-    let root = Memory::default().with("lib/apk/db/installed", modules);
+    let packages: Vec<_> = (0..100).map(|index| format!("P:p{index}\nV:1-r0\n")).collect();
+    let root = Memory::default().with("lib/apk/db/installed", packages.join("\n"));
     let mut options = Options::default();
     options.limits.packages = 10;
     let inventory = scan(&root, &options).unwrap();
