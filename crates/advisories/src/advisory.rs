@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::affected::drop_listed;
 use crate::ecosystem::Key;
 use crate::osv;
 use crate::severity::Vector;
@@ -128,13 +129,15 @@ impl Advisory {
         osv::parse(record)
     }
 
-    /// Its parts for a store, each with the packages of one key only. An advisory about nothing that can be looked up
+    /// Its parts for a store, each with the packages of one key only, and without the versions that are in its ranges
+    /// anyway: of most records they are the largest part. An advisory about nothing that can be looked up
     /// (commits alone) has none.
     #[must_use]
     pub fn split(mut self) -> Vec<(Key, Self)> {
         let mut parts: BTreeMap<Key, Vec<Affected>> = BTreeMap::new();
-        for affected in std::mem::take(&mut self.affected) {
+        for mut affected in std::mem::take(&mut self.affected) {
             if let Some(key) = Key::of(&affected.ecosystem, &affected.name) {
+                drop_listed(&mut affected, key.order());
                 parts.entry(key).or_default().push(affected);
             }
         }

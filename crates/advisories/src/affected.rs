@@ -20,7 +20,7 @@ pub(crate) fn matches(affected: &Affected, version: &str, order: Order) -> Optio
         .any(|listed| listed == version || order.compare(listed, version) == Some(Ordering::Equal));
     let mut found = listed.then_some(Match { fixed: None });
     for range in &affected.ranges {
-        let order = if range.kind == RangeKind::Semver { Order::Semver } else { order };
+        let order = order_of(range, order);
         if let Some(within) = in_range(range, version, order) {
             // Of several ranges that it is in, the first fix behind it counts.
             let fixed = match (found.and_then(|found| found.fixed), within.fixed) {
@@ -39,6 +39,18 @@ pub(crate) fn matches(affected: &Affected, version: &str, order: Order) -> Optio
         found.fixed = next_fix(affected, version, order);
     }
     found
+}
+
+/// Takes out the listed versions that a range has too.
+pub(crate) fn drop_listed(affected: &mut Affected, order: Order) {
+    let ranges = &affected.ranges;
+    affected.versions.retain(|version| {
+        ranges.iter().all(|range| in_range(range, version, order_of(range, order)).is_none())
+    });
+}
+
+fn order_of(range: &Range, order: Order) -> Order {
+    if range.kind == RangeKind::Semver { Order::Semver } else { order }
 }
 
 impl Event {

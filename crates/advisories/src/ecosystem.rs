@@ -89,6 +89,11 @@ impl Key {
         (!name.is_empty()).then(|| Self { ecosystem: base.to_owned(), name })
     }
 
+    /// How the versions of its ecosystem are ordered.
+    pub(crate) fn order(&self) -> Order {
+        order(&self.ecosystem).unwrap_or(Order::Semver)
+    }
+
     fn new(ecosystem: &str, name: &str) -> Self {
         Self { ecosystem: ecosystem.to_owned(), name: plain_name(ecosystem, name) }
     }

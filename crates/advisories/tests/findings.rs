@@ -273,6 +273,13 @@ fn what_is_no_vulnerability_is_told_on_demand() {
 }
 
 #[test]
+fn what_is_kept_is_what_the_ranges_do_not_say() {
+    let record = r#"{"id":"X","affected":[{"package":{"ecosystem":"PyPI","name":"a"},"versions":["0.9","1.0","1.1.0","2.0","odd"],"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"1"},{"fixed":"2"}]}]}]}"#;
+    let parts = Advisory::parse(record.as_bytes()).unwrap().split();
+    assert_eq!(parts[0].1.affected[0].versions, ["0.9", "2.0", "odd"]);
+}
+
+#[test]
 fn an_export_is_read_record_by_record() {
     let archive = stored(&[
         ("A.json", DSA),
