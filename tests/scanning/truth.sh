@@ -91,6 +91,17 @@ check() {
         select_kind "$kind" "$which" <"$WORK/found" >"$WORK/selected"
         same "$root: $kind ($which)" "$list" "$WORK/selected"
     done
+    # What must not be found, as `KIND WHICH`: packages that are nobody's own where a distribution owns them all.
+    if [ -e "$CACHE/$root/absent" ]; then
+        while read -r kind which; do
+            select_kind "$kind" "$which" <"$WORK/found" >"$WORK/selected"
+            if [ -s "$WORK/selected" ]; then
+                failed "$root: $kind ($which) should not be found: $(head -n 5 "$WORK/selected" | tr '\n' ' ')"
+            else
+                passed "$root: no $kind ($which)"
+            fi
+        done <"$CACHE/$root/absent"
+    fi
     check_documents "$root"
 }
 

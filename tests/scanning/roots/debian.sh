@@ -15,6 +15,7 @@ make_debian() {
     chroot "$ROOT" python3 -c '
 import importlib.metadata as metadata
 for each in metadata.distributions(): print(each.metadata["Name"], each.version, sep="\t")' >"$TRUTH/pypi"
+    echo pypi own >"$TRUTH/../absent"
 }
 
 make_distroless() {

@@ -65,6 +65,9 @@ install_rpms() {
 make_rpm() {
     install_rpms sqlite
     list_rpms sqlite
+    # The package `large` has a distribution of Python in it.
+    printf 'owned\t1.0\n' >"$TRUTH/pypi"
+    echo pypi own >"$TRUTH/../absent"
     rm -rf "$ROOT/../work"
 }
 
