@@ -16,6 +16,9 @@ install_packages() {
     for package in "${PACKAGES[@]}"; do
         case $installed in *" $package"[[:space:]]*) ;; *) missing+=("$package") ;; esac
     done
+    # These come in other ways as well.
+    command -v npm >/dev/null || missing+=(npm)
+    python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip)
     [ ${#missing[@]} -eq 0 ] && return 0
     echo "installing for the tests: ${missing[*]}"
     log=$CACHE/packages.log

@@ -80,7 +80,7 @@ pub(crate) fn documents(data: &[u8]) {
     let subject = Subject::default();
     let once = read(&cyclonedx::write(&inventory, &subject)).expect("what was written can be read").1;
     let twice = read(&cyclonedx::write(&once, &subject)).expect("what was written can be read").1;
-    assert_eq!(once, twice);
+    assert_eq!((once.distro, once.packages), (twice.distro, twice.packages));
     let _ = read(&spdx::write(&inventory, &subject)).expect("what was written can be read");
 }
 

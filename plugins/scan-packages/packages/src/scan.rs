@@ -47,8 +47,24 @@ pub fn scan(root: &dyn Root, options: &Options) -> Result<Inventory, RootError> 
         }
     }
     found.settle_owners();
+    note_unread_database(&mut found);
     found.inventory.sort();
     Ok(found.inventory)
+}
+
+/// A distribution without packages is one whose database is of a kind that is not read, so that its list is not empty
+/// but unknown.
+fn note_unread_database(found: &mut Found<'_>) {
+    let none = found.inventory.packages.iter().all(|package| !package.kind.is_of_distro());
+    let name = found.inventory.distro.as_ref().filter(|_| none).map(|distro| distro.id.clone());
+    if let Some(name) = name {
+        found.note(
+            "",
+            format!(
+                "no packages of {name} were found: it has none, or a database that is not read"
+            ),
+        );
+    }
 }
 
 /// The files that matter, in the order of what is done with them.

@@ -119,7 +119,12 @@ fn rpm_has_three_databases() {
     foreign[40] ^= 1;
     let with_foreign = root("rpmdb.sqlite").with("var/lib/rpm/rpmdb.sqlite-wal", foreign);
     assert_eq!(lines(&list(&with_foreign)).len(), 3);
-    // What cannot be read is told.
+    // What cannot be read is told, as is a distribution whose packages are not found.
+    let other = Memory::default().with("etc/os-release", "ID=arch\n");
+    assert_eq!(
+        list(&other).notes[0].what,
+        "no packages of arch were found: it has none, or a database that is not read"
+    );
     let broken = Memory::default().with("var/lib/rpm/Packages", "not a database");
     assert_eq!(list(&broken).notes.len(), 1);
 }
