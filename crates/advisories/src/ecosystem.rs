@@ -220,6 +220,7 @@ fn release(package: &Package, distro: &Distro) -> Option<(&'static str, Release)
         let known = !release.is_empty();
         known.then(|| (ecosystem, Release::Is(release.to_owned())))
     };
+    // Beside the names of `os-release` those that Trivy gives.
     match (&package.kind, distro.id.as_str()) {
         // Testing and unstable have no number.
         (Kind::Deb, "debian") if major.is_empty() => {
@@ -247,13 +248,15 @@ fn release(package: &Package, distro: &Distro) -> Option<(&'static str, Release)
         (Kind::Rpm, "rhel" | "redhat" | "centos") if !major.is_empty() => {
             Some(("Red Hat", Release::RedHat(major.to_owned())))
         }
-        (Kind::Rpm, "almalinux") => is("AlmaLinux", major),
+        (Kind::Rpm, "almalinux" | "alma") => is("AlmaLinux", major),
         (Kind::Rpm, "rocky") => is("Rocky Linux", major),
         (Kind::Rpm, "fedora") => is("Fedora", version),
         (Kind::Rpm, "mageia") => is("Mageia", version),
-        (Kind::Rpm, "opensuse-leap") => is("openSUSE", &format!("Leap {version}")),
-        (Kind::Rpm, "opensuse-tumbleweed") => is("openSUSE", "Tumbleweed"),
-        (Kind::Rpm, "sles" | "sled" | "sle_hpc" | "sles_sap") => {
+        (Kind::Rpm, "opensuse-leap" | "opensuse.leap") => {
+            is("openSUSE", &format!("Leap {version}"))
+        }
+        (Kind::Rpm, "opensuse-tumbleweed" | "opensuse.tumbleweed") => is("openSUSE", "Tumbleweed"),
+        (Kind::Rpm, "sles" | "sled" | "sle_hpc" | "sles_sap" | "suse linux enterprise server") => {
             let name = match version.split_once('.') {
                 Some((major, pack)) => format!("{major} SP{pack}"),
                 None => version.to_owned(),
@@ -263,7 +266,7 @@ fn release(package: &Package, distro: &Distro) -> Option<(&'static str, Release)
         (Kind::Rpm, "openeuler") => {
             (!version.is_empty()).then(|| ("openEuler", Release::OpenEuler(version.to_owned())))
         }
-        (Kind::Rpm, "azurelinux" | "mariner") => is("Azure Linux", major),
+        (Kind::Rpm, "azurelinux" | "azure" | "mariner" | "cbl-mariner") => is("Azure Linux", major),
         (Kind::Rpm, "photon") => is("Photon OS", version),
         _ => None,
     }
