@@ -127,10 +127,17 @@ impl<'a> Archive<'a> {
         let mut used = 0;
         let mut next = self.directory;
         let mut unread = self.directory_size;
-        for _ in 0..self.entries {
+        let mut seen = 0;
+        // The directory's size counts: some writers count entries in 16 bits, and begin anew behind 65535.
+        while used < window.len() || unread > 0 {
             // The texts of an entry make its record longer than its fixed part.
             let length = loop {
                 let rest = &window[used..];
+                // Behind the last entry there may be a signature.
+                let strange = rest.len() >= 4 && u32_at(rest, 0) != Some(CENTRAL);
+                if strange && seen >= self.entries {
+                    return Ok(());
+                }
                 let needed = record_length(rest)?;
                 if rest.len() >= needed {
                     break needed;
@@ -149,9 +156,13 @@ impl<'a> Archive<'a> {
             let entry = entry(&window[used..used + length])
                 .ok_or(Error::Invalid("its directory is damaged"))?;
             used += length;
+            seen += 1;
             if !visit(entry)? {
-                break;
+                return Ok(());
             }
+        }
+        if seen < self.entries {
+            return Err(Error::Invalid("its directory has fewer entries than it should").into());
         }
         Ok(())
     }
