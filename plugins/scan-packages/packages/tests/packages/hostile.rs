@@ -70,7 +70,7 @@ fn root_with(path: &str, mode: u32, bytes: Vec<u8>) -> Memory {
 #[test]
 fn files_that_are_cut_short_do_no_harm() {
     for (path, mode, bytes) in files() {
-        let step = (bytes.len() / 100).max(1);
+        let step = (bytes.len() / 50).max(1);
         for end in (0..bytes.len()).step_by(step) {
             try_root(&root_with(path, mode, bytes[..end].to_vec()));
         }
@@ -81,9 +81,9 @@ fn files_that_are_cut_short_do_no_harm() {
 fn numbers_at_their_ends_do_no_harm() {
     for (path, mode, bytes) in files() {
         // Every place of small files, and of larger ones the headers and some within.
-        let places = (0..bytes.len().min(140)).chain((140..bytes.len()).step_by(151));
+        let places = (0..bytes.len().min(96)).chain((96..bytes.len()).step_by(307));
         for at in places {
-            for value in [0x00, 0x7f, 0xff] {
+            for value in [0x00, 0xff] {
                 let mut damaged = bytes.clone();
                 let end = (at + 4).min(damaged.len());
                 damaged[at..end].fill(value);
@@ -118,7 +118,7 @@ fn depth_has_an_end() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn damaged_files_do_no_harm(which in 0..22usize, changes in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..8)) {
