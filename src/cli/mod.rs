@@ -9,6 +9,7 @@ mod key;
 mod login;
 mod manifest;
 mod output;
+mod plugin;
 mod repo;
 mod serve;
 mod settings;
@@ -71,6 +72,9 @@ enum Command {
     Manifest(manifest::ManifestCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
+    /// Try plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -95,6 +99,7 @@ pub fn run() -> ExitCode {
             Command::Tag(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
             Command::Copy(command) => command.run().await,
+            Command::Plugin(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     });

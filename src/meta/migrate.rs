@@ -7,7 +7,10 @@ use rusqlite::Connection;
 use super::Error;
 use crate::oci::Algorithm;
 
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("migrations/0001_initial.sql"))];
+const MIGRATIONS: &[(i64, &str)] = &[
+    (1, include_str!("migrations/0001_initial.sql")),
+    (10, include_str!("migrations/0010_plugin.sql")),
+];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is
 /// laid beside it (`berth.db.before-2`).

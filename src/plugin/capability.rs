@@ -110,6 +110,12 @@ impl HttpRule {
             && self.host.covers(&host)
     }
 
+    /// Whether it names one host, and not a pattern.
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        matches!(self.host, HostPattern::Exactly(_))
+    }
+
     /// How far its requests may reach.
     #[must_use]
     pub fn reach(&self) -> Reach {
@@ -135,8 +141,13 @@ impl HttpRule {
         };
         let nothing_left =
             methods.is_empty() && !(self.methods.is_empty() && grant.methods.is_empty());
-        (self.is_tls == grant.is_tls && !nothing_left)
-            .then_some(Self { methods, is_tls: self.is_tls, host, port, reach: grant.reach })
+        (self.is_tls == grant.is_tls && !nothing_left).then_some(Self {
+            methods,
+            is_tls: self.is_tls,
+            host,
+            port,
+            reach: grant.reach,
+        })
     }
 }
 
@@ -239,22 +250,24 @@ impl FromStr for Capability {
     type Err = InvalidCapability;
 
     fn from_str(text: &str) -> Result<Self, InvalidCapability> {
-        let invalid = |what: String| InvalidCapability {
-            text: text.chars().take(200).collect(),
-            what,
-        };
+        let invalid =
+            |what: String| InvalidCapability { text: text.chars().take(200).collect(), what };
         let (kind, rest) = text.split_once(' ').unwrap_or((text, ""));
         let rest = rest.trim();
         match kind {
             "http" => rest.parse().map(Self::Http).map_err(invalid),
             "secret" if is_secret_name(rest) => Ok(Self::Secret(rest.to_owned())),
-            "secret" => Err(invalid("a secret's name has up to 64 of `a-z`, `0-9`, `-` and `_`".into())),
+            "secret" => {
+                Err(invalid("a secret's name has up to 64 of `a-z`, `0-9`, `-` and `_`".into()))
+            }
             "key-value" => rest.parse().map(Self::KeyValue).map_err(invalid),
             "image" => ImagePart::ALL
                 .into_iter()
                 .find(|part| part.as_str() == rest)
                 .map(Self::Image)
-                .ok_or_else(|| invalid("an image has `metadata`, `content`, `referrers` and `scans`".into())),
+                .ok_or_else(|| {
+                    invalid("an image has `metadata`, `content`, `referrers` and `scans`".into())
+                }),
             _ => Err(invalid("it begins with `http`, `secret`, `key-value` or `image`".into())),
         }
     }

@@ -12,7 +12,15 @@ use serde::{Deserialize, Serialize};
 pub struct Glob {
     text: Box<str>,
     /// One for each choice of braces.
-    alternatives: Vec<Vec<Token>>,
+    alternatives: Vec<Alternative>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Alternative {
+    tokens: Vec<Token>,
+    /// What every matching text begins and ends with: nearly all of a filesystem is told apart by these.
+    prefix: String,
+    suffix: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,25 +55,34 @@ impl Glob {
     /// Whether it describes `text` from the beginning to the end.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        self.alternatives.iter().any(|tokens| matches(tokens, text))
+        self.alternatives.iter().any(|one| {
+            text.starts_with(&one.prefix)
+                && text.ends_with(&one.suffix)
+                && matches(&one.tokens, text)
+        })
     }
 
     /// What every matching text begins with.
     #[must_use]
     pub fn prefix(&self) -> String {
-        let fixed = |tokens: &[Token]| {
-            let literal = tokens.iter().map_while(|token| match token {
-                Token::Char(c) => Some(*c),
-                _ => None,
-            });
-            literal.collect::<String>()
-        };
-        let mut prefixes = self.alternatives.iter().map(|tokens| fixed(tokens));
-        let first = prefixes.next().unwrap_or_default();
+        let mut prefixes = self.alternatives.iter().map(|one| one.prefix.as_str());
+        let first = prefixes.next().unwrap_or_default().to_owned();
         prefixes.fold(first, |common, next| {
             let pairs = common.chars().zip(next.chars());
             pairs.take_while(|(a, b)| a == b).map(|(a, _)| a).collect()
         })
+    }
+}
+
+impl Alternative {
+    fn new(tokens: Vec<Token>) -> Self {
+        let literal = |token: &Token| match token {
+            Token::Char(c) => Some(*c),
+            _ => None,
+        };
+        let prefix = tokens.iter().map_while(literal).collect();
+        let suffix: Vec<char> = tokens.iter().rev().map_while(literal).collect();
+        Self { prefix, suffix: suffix.into_iter().rev().collect(), tokens }
     }
 }
 
@@ -78,7 +95,9 @@ fn matches(tokens: &[Token], text: &str) -> bool {
         next.fill(false);
         for (at, token) in tokens.iter().enumerate().filter(|(at, _)| states[*at]) {
             match token {
-                Token::Char(expected) if *expected == c => enter(tokens, &mut next, at + 1, c == '/'),
+                Token::Char(expected) if *expected == c => {
+                    enter(tokens, &mut next, at + 1, c == '/')
+                }
                 Token::One if c != '/' => enter(tokens, &mut next, at + 1, false),
                 Token::Many if c != '/' => enter(tokens, &mut next, at, false),
                 Token::Deep => enter(tokens, &mut next, at, c == '/'),
@@ -113,13 +132,15 @@ impl FromStr for Glob {
     type Err = InvalidGlob;
 
     fn from_str(text: &str) -> Result<Self, InvalidGlob> {
-        let invalid =
-            |what| InvalidGlob { text: text.chars().take(80).collect(), what };
+        let invalid = |what| InvalidGlob { text: text.chars().take(80).collect(), what };
         if text.is_empty() || text.len() > MAX_LENGTH {
             return Err(invalid("it has 1 to 1024 bytes"));
         }
         let alternatives = expand(text).map_err(invalid)?;
-        let parsed = alternatives.iter().map(|one| tokens(one)).collect::<Result<Vec<_>, _>>();
+        let parsed = alternatives
+            .iter()
+            .map(|one| tokens(one).map(Alternative::new))
+            .collect::<Result<Vec<_>, _>>();
         Ok(Self { text: text.into(), alternatives: parsed.map_err(invalid)? })
     }
 }
@@ -164,7 +185,9 @@ fn tokens(text: &str) -> Result<Vec<Token>, &'static str> {
         };
         boundary = matches!(token, Token::Char('/') | Token::Folders);
         // `***` is no more than `**`, and two in a row are one.
-        if tokens.last() != Some(&token) || !matches!(token, Token::Deep | Token::Many | Token::Folders) {
+        if tokens.last() != Some(&token)
+            || !matches!(token, Token::Deep | Token::Many | Token::Folders)
+        {
             tokens.push(token);
         }
     }
@@ -228,14 +251,22 @@ mod tests {
         for (pattern, yes, no) in [
             ("prod/*", &["prod/a", "prod/"][..], &["prod", "prod/a/b", "a/prod/b"][..]),
             ("prod/**", &["prod/a", "prod/a/b", "prod/"], &["prod", "test/a"]),
-            ("**/package.json", &["package.json", "a/package.json", "a/b/package.json"], &["xpackage.json", "a/xpackage.json"]),
+            (
+                "**/package.json",
+                &["package.json", "a/package.json", "a/b/package.json"],
+                &["xpackage.json", "a/xpackage.json"],
+            ),
             ("a/**/b", &["a/b", "a/x/b", "a/x/y/b"], &["ab", "a/xb", "b"]),
             ("**", &["", "a", "a/b"], &[]),
             ("usr/lib?/*.so", &["usr/lib6/x.so"], &["usr/lib/x.so", "usr/lib6/x/y.so"]),
             ("[a-c!]x", &["ax", "cx", "!x"], &["dx", "/x", "x"]),
             ("[!a-c]x", &["dx"], &["ax", "/x"]),
             ("[a-]", &["a", "-"], &["b"]),
-            ("{etc,usr/lib}/os-release", &["etc/os-release", "usr/lib/os-release"], &["lib/os-release"]),
+            (
+                "{etc,usr/lib}/os-release",
+                &["etc/os-release", "usr/lib/os-release"],
+                &["lib/os-release"],
+            ),
             ("a**b", &["ab", "axb", "a/b", "a/x/b"], &["a", "b"]),
         ] {
             for text in yes {
@@ -255,9 +286,12 @@ mod tests {
 
     #[test]
     fn the_prefix_is_what_all_have_in_common() {
-        for (pattern, prefix) in
-            [("var/lib/dpkg/*", "var/lib/dpkg/"), ("**/x", ""), ("{etc/a,etc/b}*", "etc/"), ("a", "a")]
-        {
+        for (pattern, prefix) in [
+            ("var/lib/dpkg/*", "var/lib/dpkg/"),
+            ("**/x", ""),
+            ("{etc/a,etc/b}*", "etc/"),
+            ("a", "a"),
+        ] {
             assert_eq!(pattern.parse::<Glob>().unwrap().prefix(), prefix);
         }
     }

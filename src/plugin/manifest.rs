@@ -125,8 +125,12 @@ impl Manifest {
                 )));
             }
         }
-        if wire.hooks.contains_key(&Hook::Authorizer) && !wire.hooks.contains_key(&Hook::Authenticator) {
-            return Err(InvalidManifest("`hooks.authorizer` comes with `hooks.authenticator`".into()));
+        if wire.hooks.contains_key(&Hook::Authorizer)
+            && !wire.hooks.contains_key(&Hook::Authenticator)
+        {
+            return Err(InvalidManifest(
+                "`hooks.authorizer` comes with `hooks.authenticator`".into(),
+            ));
         }
         Ok(Self {
             name: plugin.name,

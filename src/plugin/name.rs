@@ -30,7 +30,8 @@ impl FromStr for PluginName {
 
     fn from_str(text: &str) -> Result<Self, InvalidPluginName> {
         let part = |part: &str| {
-            part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+            part.bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
                 && !part.is_empty()
                 && !part.starts_with('-')
                 && !part.ends_with('-')

@@ -112,7 +112,10 @@ impl Schema {
     }
 
     /// The settings with their defaults filled in, or all that is wrong with them.
-    pub fn complete(&self, given: &Map<String, Value>) -> Result<Map<String, Value>, Vec<ConfigProblem>> {
+    pub fn complete(
+        &self,
+        given: &Map<String, Value>,
+    ) -> Result<Map<String, Value>, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let mut problem = |key: &str, message: String| {
             problems.push(ConfigProblem { key: key.to_owned(), message });
@@ -189,7 +192,8 @@ mod tests {
         let given = object(json!({ "limit": 3, "rules": { "a": ["x", { "b": true }] } }));
         let complete = schema().complete(&given).unwrap();
         let flat: Vec<_> = flatten(&complete).into_iter().collect();
-        let expected = [("label", "source"), ("limit", "3"), ("rules.a.0", "x"), ("rules.a.1.b", "true")];
+        let expected =
+            [("label", "source"), ("limit", "3"), ("rules.a.0", "x"), ("rules.a.1.b", "true")];
         assert_eq!(flat, expected.map(|(key, value)| (key.to_owned(), value.to_owned())));
     }
 

@@ -322,10 +322,8 @@ impl http_body::Body for AnswerBody {
             return Poll::Ready(next.map(|frame| {
                 let frame = frame.map_err(|error| told(&error, &this.host))?;
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                this.left = this
-                    .left
-                    .checked_sub(length)
-                    .ok_or(OutboundError::TooLarge(this.limit))?;
+                this.left =
+                    this.left.checked_sub(length).ok_or(OutboundError::TooLarge(this.limit))?;
                 Ok(frame)
             }));
         }
@@ -407,7 +405,9 @@ mod tests {
 
     #[test]
     fn what_is_no_url_of_http_is_refused() {
-        for url in ["ftp://example.com/", "http://user@example.com/", "http://:a@example.com", "/path"] {
+        for url in
+            ["ftp://example.com/", "http://user@example.com/", "http://:a@example.com", "/path"]
+        {
             let refused = check(url, Reach::Public, &[]);
             assert!(matches!(refused, Err(OutboundError::Url(_))), "{url}: {refused:?}");
         }
