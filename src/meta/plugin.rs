@@ -155,6 +155,19 @@ fn remove(tx: &mut Tx<'_>, plugin: &str, key: &str) -> Result<(), Error> {
     gone.map_or(Ok(()), |bytes| count(tx, plugin, -1, -bytes))
 }
 
+/// The first text, in the order of bytes, behind all that begin with `prefix`; `None` if there is none.
+fn behind(prefix: &str) -> Option<String> {
+    let mut end = prefix.to_owned();
+    while let Some(last) = end.pop() {
+        let next = (last..=char::MAX).nth(1);
+        if let Some(next) = next {
+            end.push(next);
+            return Some(end);
+        }
+    }
+    None
+}
+
 impl Meta {
     /// A value that a plugin keeps.
     pub async fn find_plugin_value(
@@ -197,7 +210,7 @@ impl Meta {
         limit: u64,
     ) -> Result<Vec<String>, Error> {
         let (plugin, prefix, after) = (plugin.to_owned(), prefix.to_owned(), after.to_owned());
-        let (end, now) = (format!("{prefix}\u{10ffff}"), self.clock.now());
+        let (end, now) = (behind(&prefix), self.clock.now());
         self.db
             .read(move |tx| {
                 tx.query(
@@ -206,7 +219,7 @@ impl Meta {
                       WHERE plugin = $1
                         AND key > $2
                         AND key >= $3
-                        AND key < $4
+                        AND ($4 IS NULL OR key < $4)
                         AND (expires_at IS NULL OR expires_at > $5)
                       ORDER BY key
                       LIMIT $6",

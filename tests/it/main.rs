@@ -18,6 +18,7 @@ mod idle;
 mod limits;
 mod model;
 mod parsers;
+mod plugins;
 mod shutdown;
 mod smoke;
 mod stall;
