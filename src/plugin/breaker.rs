@@ -13,7 +13,7 @@ const FAILURES: usize = 5;
 const WINDOW: Duration = Duration::from_secs(30);
 /// How long it stays open at first; each time it opens again right away, twice as long.
 const FIRST: Duration = Duration::from_secs(5);
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// A circuit breaker.
 #[derive(Debug)]

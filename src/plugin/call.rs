@@ -281,16 +281,23 @@ fn told(error: &wasmtime::Error, output: u64) -> CallError {
     }
 }
 
+/// Frames that every panic of Rust has, and those without a name.
+const NOISE: [&str; 4] =
+    ["<wasm function", "panicking", "rust_panic", "__rust_end_short_backtrace"];
+
 /// Where in the component it happened, as far as it has names.
 fn place(error: &wasmtime::Error) -> String {
     let Some(trace) = error.downcast_ref::<WasmBacktrace>() else { return String::new() };
-    let named = trace.frames().iter().filter_map(|frame| frame.func_name());
-    let names: Vec<String> = named.take(4).map(|name| rustc_demangled(name)).collect();
+    // Only as text are the names those of the source.
+    let text = trace.to_string();
+    let lines = text.lines().filter_map(|line| line.split_once(" - "));
+    let names: Vec<String> = lines
+        .filter_map(|(_, place)| place.split_once('!'))
+        .filter(|(_, name)| !NOISE.iter().any(|noise| name.contains(noise)))
+        .map(|(_, name)| shortened(name.to_owned(), 120))
+        .take(4)
+        .collect();
     if names.is_empty() { String::new() } else { format!(" in {}", names.join(" < ")) }
-}
-
-fn rustc_demangled(name: &str) -> String {
-    shortened(name.to_owned(), 120)
 }
 
 /// The plugin's own error.

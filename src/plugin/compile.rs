@@ -20,9 +20,9 @@ use super::trace::shortened;
 /// Memory that the compiler may use, addresses included. Components of Python and JavaScript take 340 MB.
 const MOST_MEMORY: u64 = 3 << 30;
 /// Processor time; they take 15 s.
-const MOST_CPU: Duration = Duration::from_secs(180);
+const MOST_CPU: Duration = Duration::from_mins(3);
 /// Time until it is killed.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_mins(5);
 /// The largest file that it may write.
 const MOST_OUTPUT: u64 = 1 << 30;
 

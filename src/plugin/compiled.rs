@@ -32,7 +32,7 @@ use crate::secret::random_text;
 #[derive(Debug)]
 pub(super) struct Compiled {
     components: PathBuf,
-    compiled: PathBuf,
+    code: PathBuf,
     compiler: Compiler,
     meta: Meta,
     engine: Arc<Engine>,
@@ -49,8 +49,8 @@ impl Compiled {
         meta: Meta,
         engine: Arc<Engine>,
     ) -> Result<Self, Error> {
-        let (components, compiled) = (directory.join("components"), directory.join("compiled"));
-        for path in [&components, &compiled] {
+        let (components, code) = (directory.join("components"), directory.join("compiled"));
+        for path in [&components, &code] {
             std::fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)
@@ -58,10 +58,10 @@ impl Compiled {
                 .map_err(at(path))?;
         }
         remove_unfinished(&components)?;
-        remove_unfinished(&compiled)?;
+        remove_unfinished(&code)?;
         let engine_key = engine.key();
         let compiling = Mutex::default();
-        Ok(Self { components, compiled, compiler, meta, engine, engine_key, compiling })
+        Ok(Self { components, code, compiler, meta, engine, engine_key, compiling })
     }
 
     /// Keeps a component, and gives it ready to run.
@@ -110,7 +110,7 @@ impl Compiled {
     }
 
     fn compiled_path(&self, digest: &Digest) -> PathBuf {
-        self.compiled.join(format!("{}-{}.cwasm", digest.hex(), self.engine_key))
+        self.code.join(format!("{}-{}.cwasm", digest.hex(), self.engine_key))
     }
 
     /// What was compiled before, if it is what was compiled then.
@@ -150,7 +150,7 @@ impl Compiled {
         let (input, output) = (self.component_path(digest), self.compiled_path(digest));
         let (path, expected) = (input.clone(), digest.clone());
         blocking(move || check_component(&path, &expected)).await?;
-        let unfinished = self.compiled.join(format!("{}.part", random_text(12)));
+        let unfinished = self.code.join(format!("{}.part", random_text(12)));
         let _removed = RemoveOnDrop(unfinished.clone());
         self.compiler.compile(&input, &unfinished, self.engine.memory).await?;
         let target = output.clone();

@@ -72,6 +72,6 @@ mod tests {
         let mut fourth = Box::pin(gate.enter());
         assert!(futures::poll!(&mut fourth).is_pending());
         drop(second);
-        fourth.await.unwrap();
+        drop(fourth.await.unwrap());
     }
 }

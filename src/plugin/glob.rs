@@ -96,7 +96,7 @@ fn matches(tokens: &[Token], text: &str) -> bool {
         for (at, token) in tokens.iter().enumerate().filter(|(at, _)| states[*at]) {
             match token {
                 Token::Char(expected) if *expected == c => {
-                    enter(tokens, &mut next, at + 1, c == '/')
+                    enter(tokens, &mut next, at + 1, c == '/');
                 }
                 Token::One if c != '/' => enter(tokens, &mut next, at + 1, false),
                 Token::Many if c != '/' => enter(tokens, &mut next, at, false),

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 /// Answers that are kept, of all plugins together.
 const MOST: usize = 10_000;
 /// The longest that one is kept, whatever the plugin says.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// What was asked, hashed: it may hold a password.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

@@ -66,7 +66,7 @@ fn tick(engine: &EngineWeak, running: &AtomicUsize) {
         idle = if running.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
         if idle >= LINGER {
             // Not for ever: the engine may go while nothing runs.
-            std::thread::park_timeout(Duration::from_secs(60));
+            std::thread::park_timeout(Duration::from_mins(1));
             idle = 0;
         }
     }

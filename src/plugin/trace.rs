@@ -40,6 +40,20 @@ pub enum Level {
     Error,
 }
 
+impl Level {
+    /// Its name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Trace => "trace",
+            Self::Debug => "debug",
+            Self::Info => "info",
+            Self::Warn => "warn",
+            Self::Error => "error",
+        }
+    }
+}
+
 /// A line of a plugin's log.
 #[derive(Clone, Debug, Serialize)]
 pub struct LogLine {

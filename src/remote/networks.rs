@@ -75,14 +75,13 @@ fn needed_v4(address: Ipv4Addr) -> Option<Reach> {
         (127, ..) => Some(Reach::Loopback),
         (10, ..) | (172, 16..=31, _) | (192, 168, _) | (100, 64..=127, _) => Some(Reach::Private),
         // "This network", link-local, protocol assignments, documentation, 6to4 relays, benchmarks, multicast, reserved.
-        (0, ..)
+        (0 | 224.., ..)
         | (169, 254, _)
         | (192, 0, 0 | 2)
         | (192, 88, 99)
         | (198, 18 | 19, _)
         | (198, 51, 100)
-        | (203, 0, 113)
-        | (224.., ..) => None,
+        | (203, 0, 113) => None,
         _ => Some(Reach::Public),
     }
 }
@@ -95,18 +94,17 @@ fn needed_v6(address: Ipv6Addr) -> Option<Reach> {
     };
     match segments {
         [0, 0, 0, 0, 0, 0, 0, 1] => Some(Reach::Loopback),
-        // IPv4-mapped, IPv4-translated (RFC 2765), NAT64 (RFC 6052): another way to write an IPv4 address.
+        // IPv4-mapped, IPv4-translated (RFC 2765), NAT64 (RFC 6052): another way to write an IPv4 address. 6to4 (RFC 3056)
+        // carries that of its router.
         [0, 0, 0, 0, 0, 0xffff, high, low]
         | [0, 0, 0, 0, 0xffff, 0, high, low]
-        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low] => embedded(high, low),
-        // 6to4 (RFC 3056) carries the address of its router.
-        [0x2002, high, low, ..] => embedded(high, low),
+        | [0x0064, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => embedded(high, low),
         // Unspecified and IPv4-compatible, local NAT64, discard, Teredo and other assignments, documentation.
         [0, 0, 0, 0, 0, 0, ..]
         | [0x0064, 0xff9b, 1, ..]
         | [0x0100, 0, 0, ..]
-        | [0x2001, 0..=0x01ff, ..]
-        | [0x2001, 0x0db8, ..]
+        | [0x2001, 0..=0x01ff | 0x0db8, ..]
         | [0x3fff, 0..=0x0fff, ..] => None,
         [0xfc00..=0xfdff, ..] => Some(Reach::Private),
         // The only block that is handed out to hosts.

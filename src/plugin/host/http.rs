@@ -16,7 +16,7 @@ use super::super::trace::Level;
 use crate::remote::{Destination, OutboundError, RequestBody, Terms};
 
 /// How long an answer may take to begin, and its next piece to come. The call's own deadline ends all of it.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Makes the requests of one call.
 pub(in super::super) struct Requests {

@@ -246,14 +246,15 @@ impl TarIndexer {
             kind => kind,
         };
         let has_content = matches!(kind, TarKind::Regular | TarKind::Other);
-        let target = matches!(kind, TarKind::Symlink | TarKind::Hardlink).then(|| {
-            let link = next.link.or_else(|| self.global.link.clone());
-            path::decode(&link.unwrap_or_else(|| until_zero(&block[157..257]).to_vec())).into()
-        });
+        let target: Option<Box<str>> =
+            matches!(kind, TarKind::Symlink | TarKind::Hardlink).then(|| {
+                let link = next.link.or_else(|| self.global.link.clone());
+                path::decode(&link.unwrap_or_else(|| until_zero(&block[157..257]).to_vec())).into()
+            });
         // Writers set a size for links and directories that have no content; readers go by the kind.
         let content = if has_content { size } else { 0 };
         let path = path::normalize(&path::decode(&name));
-        self.name_bytes += path.len() + target.as_ref().map_or(0, |target: &Box<str>| target.len());
+        self.name_bytes += path.len() + target.as_deref().map_or(0, str::len);
         if self.entries.len() >= self.bounds.entries || self.name_bytes > self.bounds.name_bytes {
             return Err(TarError::TooMany(self.bounds.entries));
         }

@@ -154,7 +154,7 @@ async fn an_answer_is_remembered_for_as_long_as_the_plugin_says() {
     };
     assert_eq!((count("a/a").await, count("a/a").await), ("1".into(), "1".into()));
     assert_eq!(count("a/b").await, "2", "another question");
-    host.berth.turn_clock(std::time::Duration::from_secs(60));
+    host.berth.turn_clock(std::time::Duration::from_mins(1));
     assert_eq!(count("a/a").await, "3");
     // A plugin with other settings is another one.
     host.install("useful", &terms(json!({ "say": "count", "url": "x://" }), &["key-value 1KiB"]))

@@ -192,7 +192,7 @@ async fn what_was_not_granted_of_an_image_is_refused_by_name() {
 #[tokio::test]
 async fn what_is_no_layer_is_told_and_what_is_damaged_as_well() {
     let host = Host::start().await;
-    let cut = gzip(&tar(&[("a", &[b'a'; 100_000])]));
+    let cut = gzip(&tar(&[("a", &vec![b'a'; 100_000])]));
     for (repository, layer, expected) in [
         ("team/text", b"hello".to_vec(), "no tar archive"),
         ("team/cut", cut[..cut.len() / 2].to_vec(), "cannot be decompressed"),
@@ -202,7 +202,7 @@ async fn what_is_no_layer_is_told_and_what_is_damaged_as_well() {
         let error = host.plugins.layers().rootfs(&source).await.unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
     }
-    assert_eq!(host.plugins.layers().used(), 5 * 0, "nothing of what failed takes room");
+    assert_eq!(host.plugins.layers().used(), 0, "nothing of what failed takes room");
 }
 
 #[tokio::test]
