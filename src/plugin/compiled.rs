@@ -74,17 +74,20 @@ impl Compiled {
 
     /// A component that was kept, ready to run; compiled anew if need be.
     pub(super) async fn load(&self, digest: &Digest) -> Result<Component, Error> {
-        if let Some(component) = self.load_compiled(digest).await? {
+        if let Kept::Ready(component) = self.load_compiled(digest).await? {
             return Ok(component);
         }
         let _alone = self.compiling.lock().await;
         // Somebody else may have compiled it meanwhile.
-        if let Some(component) = self.load_compiled(digest).await? {
+        if let Kept::Ready(component) = self.load_compiled(digest).await? {
             return Ok(component);
         }
         self.compile(digest).await?;
-        let failed = || Error::Compile("what the compiler wrote cannot be loaded".into());
-        self.load_compiled(digest).await?.ok_or_else(failed)
+        match self.load_compiled(digest).await? {
+            Kept::Ready(component) => Ok(component),
+            Kept::Unusable(error) => Err(Error::Native(error)),
+            Kept::Nothing => Err(Error::Native("the file is gone".into())),
+        }
     }
 
     /// Removes a component and what was compiled of it.
@@ -114,9 +117,9 @@ impl Compiled {
     }
 
     /// What was compiled before, if it is what was compiled then.
-    async fn load_compiled(&self, digest: &Digest) -> Result<Option<Component>, Error> {
+    async fn load_compiled(&self, digest: &Digest) -> Result<Kept, Error> {
         let Some(expected) = self.meta.find_compiled(digest, &self.engine_key).await? else {
-            return Ok(None);
+            return Ok(Kept::Nothing);
         };
         let (path, engine, digest) =
             (self.compiled_path(digest), Arc::clone(&self.engine), digest.clone());
@@ -129,16 +132,16 @@ impl Compiled {
                         "{} is not what Berth has compiled: it is not run, but compiled anew",
                         path.display()
                     );
-                    return Ok(None);
+                    return Ok(Kept::Nothing);
                 }
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Kept::Nothing),
                 Err(error) => return Err(at(&path)(error)),
             }
             match deserialize(&engine, &path) {
-                Ok(component) => Ok(Some(component)),
+                Ok(component) => Ok(Kept::Ready(component)),
                 Err(error) => {
                     tracing::warn!(component = %digest, "{digest} has to be compiled anew: {error:#}");
-                    Ok(None)
+                    Ok(Kept::Unusable(format!("{error:#}")))
                 }
             }
         })
@@ -164,6 +167,14 @@ impl Compiled {
         self.meta.remember_compiled(digest, &self.engine_key, &compiled).await?;
         Ok(())
     }
+}
+
+/// What is there of compiled code.
+enum Kept {
+    Nothing,
+    /// It is what was compiled, and does not run.
+    Unusable(String),
+    Ready(Component),
 }
 
 /// The one place where bytes of a file become code that runs.

@@ -65,6 +65,11 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+    /// Code that was just compiled does not run.
+    #[error(
+        "native code cannot be run here ({0}): under systemd, plugins need `MemoryDenyWriteExecute=no`"
+    )]
+    Native(String),
     /// The machine cannot be set up.
     #[error("plugins cannot be run on this machine: {0}")]
     Engine(String),

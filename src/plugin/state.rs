@@ -11,8 +11,9 @@ use super::CallError;
 use super::guest::Guest;
 use super::host::clock::WallClock;
 use super::host::http::Requests;
+use super::host::stdio::Printed;
 use super::limits::{HANDLES, INSTANCES, Limits, MEMORIES, TABLE_ELEMENTS, TABLES};
-use super::trace::Trace;
+use super::trace::{Level, Trace};
 
 /// The state behind a call's store.
 pub(super) struct State {
@@ -35,13 +36,15 @@ impl State {
     pub(super) fn new(guest: Arc<Guest>, trace: Arc<Trace>, limits: &Limits) -> Self {
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
+        let desk = Desk { guest, trace };
         // No arguments, no environment, no files, no sockets; nothing but clocks and randomness is behind it.
         let mut wasi = WasiCtx::builder();
         wasi.allow_tcp(false)
             .allow_udp(false)
             .max_random_size(1 << 20)
-            .wall_clock(WallClock(guest.clock.clone()));
-        let desk = Desk { guest, trace };
+            .stdout(Printed::new(desk.clone(), Level::Info))
+            .stderr(Printed::new(desk.clone(), Level::Warn))
+            .wall_clock(WallClock(desk.guest.clock.clone()));
         let requests = Requests::new(desk.clone(), limits);
         Self {
             table,

@@ -7,6 +7,7 @@ pub(super) mod image;
 mod key_value;
 mod log;
 mod metrics;
+pub(super) mod stdio;
 pub(super) mod stream;
 
 use super::bindings::berth::plugin::types::{Descriptor, Error, Platform};

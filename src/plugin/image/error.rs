@@ -1,7 +1,8 @@
 //! What can go wrong with an image that a plugin looks into.
 
+use crate::blob;
+use crate::meta;
 use crate::oci::Digest;
-use crate::{blob, meta};
 
 /// Why a part of an image cannot be given.
 #[derive(Debug, thiserror::Error)]

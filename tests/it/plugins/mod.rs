@@ -3,6 +3,7 @@
 
 mod compiled;
 mod evolution;
+mod figures;
 mod hooks;
 mod hostile;
 mod images;
