@@ -9,9 +9,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use wasmtime::component::Instance;
 use wasmtime::{Store, Trap, UpdateDeadline, WasmBacktrace};
 
+use super::admission::printable;
 use super::bindings::berth::plugin::types;
 use super::breaker::Breaker;
 use super::engine::Engine;
@@ -19,7 +21,7 @@ use super::gate::Gate;
 use super::guest::Guest;
 use super::limits::{HANDLES, Limits};
 use super::loaded::Loaded;
-use super::meter::{Metered, run_apart, run_beside};
+use super::meter::{Habit, Meter, Metered, run_apart, run_beside};
 use super::state::{Hit, State};
 use super::trace::{CallRecord, Ending, Observer, Recorder, Trace, shortened};
 use super::{CallError, Hook, Refusal};
@@ -67,6 +69,8 @@ pub(super) struct Caller {
     pub(super) engine: Arc<Engine>,
     /// The plugins' own threads.
     pub(super) threads: tokio::runtime::Handle,
+    /// Fewer calls than the pool has room for, as some need more of it than others.
+    pub(super) room: Arc<Semaphore>,
     pub(super) clock: Clock,
     pub(super) observer: Option<Observer>,
 }
@@ -83,12 +87,13 @@ pub(super) struct Turnstile {
     pub(super) limits: Limits,
     pub(super) gate: Gate,
     pub(super) breaker: Breaker,
+    habit: Arc<Habit>,
 }
 
 impl Turnstile {
     pub(super) fn new(limits: Limits, clock: Clock) -> Self {
         let gate = Gate::new(limits.concurrency, limits.queue);
-        Self { limits, gate, breaker: Breaker::new(clock) }
+        Self { limits, gate, breaker: Breaker::new(clock), habit: Arc::default() }
     }
 }
 
@@ -141,7 +146,9 @@ impl Caller {
         W: Send + 'static,
     {
         let request_id = Arc::clone(&context.request_id);
-        let trace = Arc::new(Trace::new(Arc::clone(&request_id), hook, Arc::clone(&loaded.book)));
+        let meter = Arc::new(Meter::new(Arc::clone(&turnstile.habit)));
+        let book = Arc::clone(&loaded.book);
+        let trace = Arc::new(Trace::new(Arc::clone(&request_id), hook, book, Arc::clone(&meter)));
         let mut recorder = self.recorder(loaded, hook, request_id, &trace);
         let attempt = match turnstile.breaker.attempt() {
             Ok(attempt) => attempt,
@@ -154,13 +161,16 @@ impl Caller {
         let deadline = limits.deadline.get();
         let answered = tokio::time::timeout(deadline, async {
             let turn = turnstile.gate.enter().await?;
+            // After the plugin's own gate: what it may not have cannot keep others waiting.
+            let room = Arc::clone(&self.room).acquire_owned().await;
+            let room = room.map_err(|error| CallError::Host(error.to_string()))?;
             recorder.turn();
             let store = self.store(&loaded.guest, &trace, limits)?;
             let (pre, output) = (loaded.pre.clone(), limits.output.get());
             let ticking = self.engine.ticker.run();
             let work = async move {
-                // In this order they end: the store and its instance, the ticks, the turn.
-                let (_turn, _ticking) = (turn, ticking);
+                // In this order they end: the store and its instance, the ticks, the room, the turn.
+                let (_turn, _room, _ticking) = (turn, room, ticking);
                 let mut store = store;
                 let instance = pre.instantiate_async(&mut store).await;
                 let answer = match instance {
@@ -169,12 +179,14 @@ impl Caller {
                 };
                 answer.map_err(|error| told(&error, output))
             };
-            let meter = Arc::clone(&trace.meter);
-            if hook.is_some_and(Hook::is_in_request) {
-                run_beside(meter, &self.threads, work).await
+            let is_quick = hook.is_some_and(Hook::is_in_request) && !turnstile.habit.is_slow();
+            let answer = if is_quick {
+                run_beside(Arc::clone(&meter), &self.threads, work).await
             } else {
-                run_apart(&self.threads, Metered::new(meter, work)).await
-            }
+                run_apart(&self.threads, Metered::new(Arc::clone(&meter), work)).await
+            };
+            meter.ended();
+            answer
         });
         let answer = match answered.await {
             Err(_) => Err(CallError::Deadline(deadline)),
@@ -274,7 +286,7 @@ fn told(error: &wasmtime::Error, output: u64) -> CallError {
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
         return CallError::Output(output);
     }
-    let text = shortened(format!("{cause}{}", place(error)), 1000);
+    let text = printable(format!("{cause}{}", place(error)), 1000);
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => CallError::Stack(text),
         _ => CallError::Trap(text),
@@ -311,5 +323,5 @@ fn refused(error: types::Error) -> CallError {
         E::LimitExceeded(message) => (Refusal::LimitExceeded, message),
         E::Internal(message) => (Refusal::Internal, message),
     };
-    CallError::Refused { kind, message: shortened(message, 1000) }
+    CallError::Refused { kind, message: printable(message, 1000) }
 }

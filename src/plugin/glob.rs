@@ -303,4 +303,35 @@ mod tests {
             assert!(bad.parse::<Glob>().is_err(), "{bad}");
         }
     }
+
+    proptest::proptest! {
+        /// Against the plainest way to say what a pattern means.
+        #[test]
+        fn it_matches_what_a_naive_reading_matches(pattern in "[ab/*?]{0,8}", text in "[ab/]{0,8}") {
+            let Ok(glob) = pattern.parse::<Glob>() else { return Ok(()) };
+            let expected = naive(&glob.alternatives[0].tokens, &text, true);
+            proptest::prop_assert_eq!(glob.matches(&text), expected, "{} {}", pattern, text);
+        }
+    }
+
+    fn naive(tokens: &[Token], text: &str, boundary: bool) -> bool {
+        let Some((token, rest)) = tokens.split_first() else { return text.is_empty() };
+        let (first, behind) = match text.chars().next() {
+            Some(first) => (Some(first), &text[first.len_utf8()..]),
+            None => (None, ""),
+        };
+        match token {
+            Token::Many | Token::Deep => {
+                let takes = first.is_some_and(|c| c != '/' || *token == Token::Deep);
+                naive(rest, text, boundary) || (takes && naive(tokens, behind, first == Some('/')))
+            }
+            Token::Folders => {
+                (boundary && naive(rest, text, true))
+                    || (first.is_some() && naive(tokens, behind, first == Some('/')))
+            }
+            Token::Char(c) => first == Some(*c) && naive(rest, behind, *c == '/'),
+            Token::One => first.is_some_and(|c| c != '/') && naive(rest, behind, false),
+            Token::Class { .. } => unreachable!("the patterns have none"),
+        }
+    }
 }

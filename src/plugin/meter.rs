@@ -16,9 +16,25 @@ pub(super) struct Meter {
     /// The thread's clock when that poll began.
     since: AtomicU64,
     ticked: AtomicBool,
+    habit: Arc<Habit>,
+}
+
+/// Whether calls of a kind compute for long: then the next one does not even begin where others would wait for it.
+#[derive(Debug, Default)]
+pub(super) struct Habit(AtomicBool);
+
+impl Habit {
+    /// Whether the last call was interrupted.
+    pub(super) fn is_slow(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 impl Meter {
+    pub(super) fn new(habit: Arc<Habit>) -> Self {
+        Self { habit, ..Self::default() }
+    }
+
     /// Processor time so far. Right while the future is polled on this very thread, and between polls.
     pub(super) fn used(&self) -> Duration {
         let since = self.since.load(Ordering::Relaxed);
@@ -29,6 +45,12 @@ impl Meter {
     /// Notes that guest code was interrupted.
     pub(super) fn tick(&self) {
         self.ticked.store(true, Ordering::Relaxed);
+        self.habit.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the call has ended by itself.
+    pub(super) fn ended(&self) {
+        self.habit.0.store(self.has_ticked(), Ordering::Relaxed);
     }
 
     /// Whether guest code was ever interrupted.

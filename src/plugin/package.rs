@@ -159,4 +159,12 @@ mod tests {
             assert!(error.contains(told), "{error}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_file_makes_it_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..200)) {
+            let file = [&COMPONENT_HEADER[..], &bytes].concat();
+            let _ = Package::read(file.into());
+        }
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::RwLock;
 use serde_json::{Map, Value};
 use tokio::runtime::Runtime;
+use tokio::sync::Semaphore;
 use wasmtime::component::Component;
 
 use super::admission::Admissions;
@@ -15,7 +16,7 @@ use super::binding::{Fail, Terms};
 use super::call::{Caller, Turnstile};
 use super::compile::Compiler;
 use super::compiled::Compiled;
-use super::engine::{Engine, Memory};
+use super::engine::{Engine, MOST_CALLS, Memory};
 use super::error::io;
 use super::exports::Exports;
 use super::figures::{GuestFigure, GuestFigures};
@@ -172,7 +173,8 @@ impl Plugins {
         let unpacked = directory.join("layers");
         let layers =
             Layers::open(&unpacked, layers, space, handle.clone()).map_err(io(&unpacked))?;
-        let caller = Caller { engine, threads: handle, clock: clock.clone(), observer };
+        let room = Arc::new(Semaphore::new(MOST_CALLS as usize * 3 / 4));
+        let caller = Caller { engine, threads: handle, room, clock: clock.clone(), observer };
         Ok(Self(Arc::new(Inner {
             caller,
             compiled,

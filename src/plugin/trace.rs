@@ -130,9 +130,14 @@ struct CallLog {
 }
 
 impl Trace {
-    pub(super) fn new(request_id: Arc<str>, hook: Option<Hook>, book: Arc<Logbook>) -> Self {
+    pub(super) fn new(
+        request_id: Arc<str>,
+        hook: Option<Hook>,
+        book: Arc<Logbook>,
+        meter: Arc<Meter>,
+    ) -> Self {
         Self {
-            meter: Arc::default(),
+            meter,
             request_id,
             hook,
             book,
@@ -160,7 +165,7 @@ impl Trace {
     ) {
         let mut room = LINE_BYTES;
         let mut cut = |text: String| {
-            let text = shortened(text, room);
+            let text = shortened(harmless(text), room);
             room -= text.len();
             text
         };
@@ -179,6 +184,12 @@ impl Trace {
         drop(log);
         self.book.add(line);
     }
+}
+
+/// Lines may have several; nothing else in them moves a cursor.
+fn harmless(text: String) -> String {
+    let moves = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    if text.contains(moves) { text.replace(moves, "\u{fffd}") } else { text }
 }
 
 /// Text of at most so many bytes, cut between two characters.
@@ -298,7 +309,7 @@ mod tests {
     #[test]
     fn a_talkative_call_costs_bounded_memory() {
         let book = Arc::new(Logbook::default());
-        let trace = Trace::new("r".into(), None, Arc::clone(&book));
+        let trace = Trace::new("r".into(), None, Arc::clone(&book), Arc::default());
         for number in 0..10_000 {
             let message = format!("{number} {}", "ü".repeat(5_000));
             trace.log(
@@ -316,10 +327,15 @@ mod tests {
     }
 
     #[test]
+    fn a_line_moves_no_cursor() {
+        assert_eq!(harmless("two\nlines\t\u{1b}[2J\r".into()), "two\nlines\t\u{fffd}[2J\u{fffd}");
+    }
+
+    #[test]
     fn the_logbook_keeps_the_last_lines() {
         let book = Arc::new(Logbook::default());
         for number in 0..2_000 {
-            let trace = Trace::new("r".into(), None, Arc::clone(&book));
+            let trace = Trace::new("r".into(), None, Arc::clone(&book), Arc::default());
             trace.log(Timestamp::from_millis(number), Level::Info, number.to_string(), Vec::new());
         }
         let lines = book.lines();

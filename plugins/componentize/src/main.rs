@@ -53,7 +53,8 @@ fn dummies(wit: &str, output: &Path) -> Result<(), String> {
         embed_component_metadata(&mut module, &resolve, *world, StringEncoding::UTF8, false)
             .map_err(|error| format!("{name}: {error:#}"))?;
         let path = output.join(format!("{version}_{name}.wasm"));
-        fs::write(&path, encode(&module)?).map_err(|error| format!("{}: {error}", path.display()))?;
+        fs::write(&path, encode(&module)?)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
     }
     Ok(())
 }

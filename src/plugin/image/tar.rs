@@ -493,4 +493,42 @@ mod tests {
         pax(b"10 path=a\n21 GNU.sparse.size=1\n", &mut read).unwrap();
         assert!(read.is_sparse && read.path.as_deref() == Some(b"a"));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_written_makes_it_panic(
+            bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..2000),
+            at in 0usize..2048,
+            step in 1usize..700,
+        ) {
+            // On a header that is right, so that more than its checksum is read.
+            let mut archive = archive(|builder| {
+                builder.append_pax_extensions([("path", &b"long"[..])]).unwrap();
+                file(builder, "a", b"content");
+            });
+            let at = at.min(archive.len());
+            let end = (at + bytes.len()).min(archive.len());
+            archive.splice(at..end, bytes);
+            for begin in (0..archive.len() / BLOCK).map(|block| block * BLOCK) {
+                seal(&mut archive[begin..begin + BLOCK]);
+            }
+            let shown = |read: Result<Vec<TarEntry>, TarError>| format!("{read:?}");
+            proptest::prop_assert_eq!(
+                shown(index(&archive, step)),
+                shown(index(&archive, archive.len().max(1)))
+            );
+        }
+
+        #[test]
+        fn extended_headers_never_panic(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
+            let _ = pax(&bytes, &mut Overrides::default());
+        }
+    }
+
+    /// Gives a block the checksum of a header.
+    fn seal(block: &mut [u8]) {
+        block[148..156].fill(b' ');
+        let sum: u32 = block.iter().map(|byte| u32::from(*byte)).sum();
+        block[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    }
 }

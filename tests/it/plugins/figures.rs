@@ -132,7 +132,7 @@ async fn an_image_costs() {
     let rootfs = host.plugins.layers().rootfs(&image).await.unwrap();
     println!("unpacking, indexing and merging {} files: {:?}", rootfs.len(), begin.elapsed());
     drop(rootfs);
-    let scanner = host.install("useful", &terms(json!({}), &IMAGES)).await;
+    let scanner = host.install("useful", &terms(json!({ "say": "packages" }), &IMAGES)).await;
     let begin = Instant::now();
     let report = host.plugins.scan(&scanner, &CallContext::new("figures"), image).await.unwrap();
     println!("a scan when that is done: {:?}, {} packages", begin.elapsed(), report.packages.len());

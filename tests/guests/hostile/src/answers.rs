@@ -1,9 +1,9 @@
 //! Answers that no plugin should give.
 
 use berth_plugin::{
-    Admission, Authenticator, CallContext, Credential, Decision, Descriptor, Digest, Document, Error,
-    Event, EventSink, Finding, Image, InputStream, ReplicationTarget, Report, Request, Scanner,
-    Severity, Verdict, config,
+    Admission, Authenticator, CallContext, Credential, Decision, Descriptor, Digest, Document,
+    Error, Event, EventSink, Finding, Image, InputStream, ReplicationTarget, Report, Request,
+    Scanner, Severity, Verdict, config,
 };
 
 use crate::Hostile;
@@ -17,7 +17,9 @@ impl Admission for Hostile {
     fn admit(_request: Request, image: Option<&Image>) -> Result<Decision, Error> {
         Ok(match wanted().as_str() {
             "huge-answer" => Decision::allow().warn("x".repeat(40 << 20)),
-            "many-warnings" => (0..1000).fold(Decision::allow(), |decision, _| decision.warn("\r\nX: y\u{1b}[2J")),
+            "many-warnings" => {
+                (0..1000).fold(Decision::allow(), |decision, _| decision.warn("\r\nX: y\u{1b}[2J"))
+            }
             "mute-denial" => Decision::deny("rule", ""),
             "broken-detail" => {
                 let mut decision = Decision::deny("rule", "message");

@@ -42,7 +42,8 @@ pub(crate) fn act(image: Option<&Image>) -> Result<String, Error> {
         }
         "handles" => {
             let image = image()?;
-            let digest = image.layers().first().map(|layer| layer.digest.clone()).unwrap_or_default();
+            let digest =
+                image.layers().first().map(|layer| layer.digest.clone()).unwrap_or_default();
             let mut held = Vec::new();
             loop {
                 held.push(image.stored(&digest)?);
@@ -77,7 +78,9 @@ pub(crate) fn act(image: Option<&Image>) -> Result<String, Error> {
         }
         "many-requests" => {
             let answers = (0..20).map(|_| Request::get(&what).send());
-            answers.map(|answer| answer.map(|answer| answer.status)).collect::<Result<Vec<_>, _>>()?;
+            answers
+                .map(|answer| answer.map(|answer| answer.status))
+                .collect::<Result<Vec<_>, _>>()?;
             Ok("answered".into())
         }
         "secret" => config::secret(&what),

@@ -1,7 +1,7 @@
 //! Does what no plugin should: the setting `do` says what, and `what` says with what.
 
-mod deeds;
 mod answers;
+mod deeds;
 
 use berth_plugin::Plugin;
 

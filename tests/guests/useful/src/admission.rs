@@ -1,6 +1,8 @@
 //! Says what the setting `say` wants, and what it sees.
 
-use berth_plugin::{Admission, Decision, Error, Image, Request, Severity, config, kv, log, metrics};
+use berth_plugin::{
+    Admission, Decision, Error, Image, Request, Severity, config, kv, log, metrics,
+};
 
 use crate::Useful;
 
@@ -11,7 +13,10 @@ impl Admission for Useful {
         let decision = match config::get("say").unwrap_or_default().as_str() {
             "deny" => {
                 let who = request.principal.map_or_else(|| "nobody".into(), |one| one.subject);
-                Decision::deny("no", format!("{who} may not {} {}", request.operation, request.repository))
+                Decision::deny(
+                    "no",
+                    format!("{who} may not {} {}", request.operation, request.repository),
+                )
             }
             "warn" => Decision::allow().warn("this is\r\nold"),
             "hold" => Decision::hold("not scanned yet"),
@@ -25,7 +30,9 @@ impl Admission for Useful {
                 let critical: usize = image
                     .scans()?
                     .iter()
-                    .map(|scan| image.findings(&scan.scanner, Severity::Critical).map(|all| all.len()))
+                    .map(|scan| {
+                        image.findings(&scan.scanner, Severity::Critical).map(|all| all.len())
+                    })
                     .sum::<Result<usize, Error>>()?;
                 match critical {
                     0 => Decision::allow(),

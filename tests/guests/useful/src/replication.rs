@@ -1,7 +1,9 @@
 //! Brings content to an HTTP server: `PUT url/repository/digest`.
 
 use berth_plugin::http::{Request, Response};
-use berth_plugin::{CallContext, Descriptor, Digest, Error, InputStream, ReplicationTarget, config};
+use berth_plugin::{
+    CallContext, Descriptor, Digest, Error, InputStream, ReplicationTarget, config,
+};
 
 use crate::Useful;
 
