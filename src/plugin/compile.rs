@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, setpriority_process, setrlimit};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 
@@ -105,6 +105,8 @@ pub fn compile_here(input: &Path, output: &Path, memory: Memory) -> Result<(), S
 
 /// Where the system does not let a process limit itself, the limit on time by the one that started it is left.
 fn limit_this_process() {
+    // Behind everything that somebody waits for; the threads that it will have inherit it.
+    let _ = setpriority_process(None, 10);
     let limits = [
         (Resource::As, MOST_MEMORY),
         (Resource::Cpu, MOST_CPU.as_secs()),

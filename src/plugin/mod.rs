@@ -25,6 +25,7 @@ mod gate;
 mod glob;
 mod guest;
 mod host;
+mod http_rule;
 mod identity;
 mod image;
 mod lifecycle;
@@ -47,13 +48,14 @@ mod trace;
 pub use admission::{AdmissionRequest, Note, Operation, Outcome, Person, Verdict};
 pub use binding::{Binding, Fail, Mode, Terms};
 pub use call::CallContext;
-pub use capability::{Capabilities, Capability, HttpRule, ImagePart, InvalidCapability};
+pub use capability::{Capabilities, Capability, ImagePart, InvalidCapability};
 pub use compile::{Compiler, compile_here};
 pub use engine::Memory;
 pub use error::{CallError, Error, Refusal};
 pub use events::SinkEvent;
 pub use figures::{FigureValue, GuestFigure};
 pub use glob::{Glob, InvalidGlob};
+pub use http_rule::HttpRule;
 pub use identity::{Credential, CredentialKind, Identified, Narrowed};
 pub use image::{
     FileEntry, FileKind, ImageError, ImageSource, LayerBounds, Layers, OpenFile, Rootfs,

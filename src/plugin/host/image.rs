@@ -31,7 +31,7 @@ const PAGE: u32 = 10_000;
 /// Patterns that are looked for at once.
 const MOST_GLOBS: usize = 256;
 /// A search that takes longer is given up: guest code is interrupted, and what it makes Berth do has to end as well.
-const LONGEST_SEARCH: Duration = Duration::from_secs(5);
+const LONGEST_SEARCH: Duration = Duration::from_secs(2);
 /// The most that is read at once.
 const MOST_READ: u32 = 64 << 20;
 

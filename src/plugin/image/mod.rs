@@ -7,6 +7,7 @@ mod path;
 mod rootfs;
 mod source;
 mod tar;
+mod tree;
 
 pub use error::ImageError;
 pub(super) use layers::read_now;

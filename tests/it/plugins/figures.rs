@@ -10,10 +10,13 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use berth::oci::{Descriptor, Digest};
-use berth::plugin::{CallContext, ImageSource, Manifest, Outcome};
+use berth::plugin::{
+    Binding, CallContext, Fail, Hook, ImageSource, LimitChanges, Manifest, Outcome,
+};
 use serde_json::json;
 
 use super::{Host, IMAGES, guest, terms};
@@ -58,6 +61,45 @@ async fn a_call_costs() {
         assert_eq!(host.ask(None).await.outcome, Outcome::Allowed);
     }
     println!("admission without a plugin: {:?} each", begin.elapsed() / 100_000);
+}
+
+/// How late others wake up on the same threads while plugins compute without end: invariant I7.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+async fn others_wait() {
+    let host = Arc::new(Host::start_with(|options| options.observer = None).await);
+    let limits = LimitChanges {
+        cpu: "200ms".parse().ok(),
+        deadline: "60s".parse().ok(),
+        ..LimitChanges::default()
+    };
+    let mut looping = terms(json!({ "do": "loop" }), &[]);
+    looping
+        .hooks
+        .insert(Hook::Admission, Binding { limits, fail: Some(Fail::Open), ..Binding::default() });
+    for calls in [0, 1, 16] {
+        host.install("hostile", &looping).await;
+        let running: Vec<_> = (0..calls)
+            .map(|_| {
+                let host = Arc::clone(&host);
+                tokio::spawn(async move {
+                    loop {
+                        host.ask(None).await;
+                        // The breaker would spare others the rest.
+                        host.berth.turn_clock(Duration::from_mins(10));
+                    }
+                })
+            })
+            .collect();
+        let mut late = Vec::new();
+        for _ in 0..2_000 {
+            let begin = Instant::now();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            late.push(begin.elapsed().saturating_sub(Duration::from_millis(1)));
+        }
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+        spread(&format!("a timer is late beside {calls} endless calls"), late);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
