@@ -1,7 +1,7 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`auth`], [`registry`], [`worker`],
+//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`worker`],
 //! [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
@@ -14,6 +14,7 @@ pub mod http;
 pub mod meta;
 pub mod metrics;
 pub mod oci;
+pub mod plugin;
 pub mod registry;
 pub mod remote;
 pub mod secret;

@@ -20,6 +20,7 @@ mod kubernetes;
 mod login;
 mod manifest;
 mod output;
+mod plugin;
 mod provider;
 mod repo;
 mod robot;
@@ -128,6 +129,9 @@ enum Command {
     Manifest(manifest::ManifestCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
+    /// Try plugins
+    #[command(subcommand)]
+    Plugin(plugin::PluginCommand),
     /// Print a completion script for a shell
     Completions(completions::Completions),
 }
@@ -171,6 +175,7 @@ pub fn run() -> ExitCode {
             Command::Tag(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
             Command::Copy(command) => command.run().await,
+            Command::Plugin(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }
     });

@@ -4,11 +4,13 @@
 //! flags. Every problem is reported at once, with the file, line and key it comes from, so a loaded configuration needs
 //! no more checks.
 
+mod document;
 mod keys;
 mod load;
 mod sections;
 mod values;
 
+pub use document::read_document;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{

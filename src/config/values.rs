@@ -18,6 +18,12 @@ impl HumanDuration {
         Self(Duration::from_secs(seconds))
     }
 
+    /// So many milliseconds.
+    #[must_use]
+    pub const fn millis(millis: u64) -> Self {
+        Self(Duration::from_millis(millis))
+    }
+
     /// As the standard library has it.
     #[must_use]
     pub const fn get(self) -> Duration {

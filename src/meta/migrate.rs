@@ -13,6 +13,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (3, include_str!("migrations/0003_trust.sql")),
     (4, include_str!("migrations/0004_directory.sql")),
     (5, include_str!("migrations/0005_jobs.sql")),
+    (6, include_str!("migrations/0006_plugin.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

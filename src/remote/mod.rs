@@ -1,7 +1,8 @@
 //! Other registries, as a client: the client half of the distribution API on Berth's own types.
 //!
 //! `berth copy` uses it today; replication and pull-through caching will. It knows nothing of Berth's own storage, of
-//! where credentials are kept, or of terminals.
+//! where credentials are kept, or of terminals. [`Outbound`] is beside it: requests to whatever URL a plugin or a webhook
+//! names, as far as they may reach.
 //!
 //! It is built on reqwest and not on the crate `oci-client`, which was looked at in version 0.18 and does not fit: it
 //! hides upload sessions (so an upload cannot be resumed after a cut), asks for a blob's existence with GET, keeps one
@@ -17,6 +18,8 @@ mod hook;
 mod listings;
 mod login;
 mod manifests;
+mod networks;
+mod outbound;
 mod registry;
 mod retry;
 pub mod transfer;
@@ -39,6 +42,10 @@ pub use hook::{HookAnswer, HookError, Hooks, check_hook_address};
 pub use listings::{TagCursor, TagPage};
 pub use login::{DeviceLogin, DeviceToken};
 pub use manifests::{Fetched, Found, Put};
+pub use networks::Reach;
+pub use outbound::{
+    AnswerBody, Destination, Names, Outbound, OutboundError, OutboundOptions, RequestBody, Terms,
+};
 pub use registry::{InvalidRegistry, Registry};
 pub use retry::RetryPolicy;
 pub use uploads::Stored;

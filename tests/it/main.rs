@@ -22,6 +22,7 @@ mod limits;
 mod model;
 mod mtls;
 mod parsers;
+mod plugins;
 mod shutdown;
 mod smoke;
 mod stall;

@@ -10,7 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use berth::config::{Config, KEYS, Loaded, Overlay};
-use berth::oci::ErrorCode;
+use berth::oci::{Algorithm, ErrorCode};
 
 use crate::support::TestApp;
 
@@ -21,7 +21,7 @@ const ROOMS: [&str; 15] = [
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.
-const DOORS: [(&str, &str); 12] = [
+const DOORS: [(&str, &str); 16] = [
     ("prometheus_client", "metrics"),
     ("rusqlite", "meta"),
     ("opendal", "blob"),
@@ -29,6 +29,10 @@ const DOORS: [(&str, &str); 12] = [
     ("wasmtime", "plugin"),
     ("ldap3", "auth"),
     ("x509_parser", "auth"),
+    ("wasmtime_wasi", "plugin"),
+    ("wasmtime_wasi_http", "plugin"),
+    ("flate2", "plugin"),
+    ("ruzstd", "plugin"),
     ("axum", "http"),
     ("hyper", "http"),
     ("hyper_util", "http"),
@@ -279,6 +283,48 @@ async fn every_metric_is_documented() {
         .map(|(name, _)| format!("berth_{name}"))
         .collect();
     assert_eq!(documented, names, "the table of metrics in docs/operations.md");
+}
+
+/// Plugins are kept built, so that nobody needs their toolchain; then what is kept has to be of these sources.
+#[test]
+fn built_plugins_are_of_the_sources_beside_them() {
+    let shared = ["plugins/wit", "plugins/sdk", "plugins/componentize"];
+    for folder in ["plugins", "tests/guests"] {
+        let list = root().join(folder).join("built/SOURCES");
+        let Ok(list) = fs::read_to_string(&list) else {
+            // The contract and the SDK alone make nothing.
+            assert_eq!(folder, "plugins", "{} is missing", list.display());
+            continue;
+        };
+        let listed: BTreeSet<(String, String)> = list
+            .lines()
+            .filter_map(|line| line.split_once("  "))
+            .map(|(hash, path)| (path.to_owned(), hash.to_owned()))
+            .collect();
+        let mut sources: BTreeSet<PathBuf> =
+            ["plugins/Cargo.toml", "plugins/Cargo.lock"].map(Into::into).into();
+        for folder in shared.into_iter().chain([folder]) {
+            for extension in ["rs", "toml", "wit", "lock"] {
+                sources.extend(files(folder, extension));
+            }
+        }
+        let is_source = |path: &PathBuf| {
+            !path
+                .components()
+                .any(|part| part.as_os_str() == "target" || part.as_os_str() == "built")
+        };
+        let hashed = |path: PathBuf| {
+            let bytes = fs::read(root().join(&path)).unwrap();
+            let hash = Algorithm::Sha256.digest(&bytes).hex().to_owned();
+            (path.to_str().unwrap().to_owned(), hash)
+        };
+        let actual: BTreeSet<_> = sources.into_iter().filter(is_source).map(hashed).collect();
+        let changed: Vec<_> = listed.symmetric_difference(&actual).map(|(path, _)| path).collect();
+        assert!(
+            changed.is_empty(),
+            "{folder}/built is of other sources; plugins/build.sh builds them anew: {changed:?}"
+        );
+    }
 }
 
 #[test]

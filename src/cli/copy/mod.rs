@@ -10,6 +10,8 @@ mod place;
 mod platform;
 mod progress;
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::error::ErrorKind;
 
@@ -20,8 +22,10 @@ use crate::oci::{Digest, Reference, Tag};
 use crate::remote::transfer::{Plan, Source as _, Summary, Transfer};
 use crate::remote::{Error, Fetched};
 use ends::{From, To};
-use place::Place;
-use platform::Platform;
+use layout::Layout;
+use place::Location;
+pub(super) use place::Place;
+pub(super) use platform::Platform;
 use progress::Progress;
 
 const HELP: &str = "\
@@ -43,6 +47,31 @@ Examples:
   berth copy docker.io/grafana/loki:3.0.0 oci-archive:loki.tar --platform linux/arm64
   berth copy oci-archive:loki.tar registry.lan/mirror/loki:3.0.0 --ca lan-ca.pem
   berth copy old.example.com/team/app new.example.com/team/app --all-tags --referrers";
+
+/// An image in a layout directory, for commands that look into one: the directory, the tag or digest by which it was named,
+/// and its manifest; of an index, that for `platform`.
+pub(super) async fn find_in_layout(
+    place: &Place,
+    platform: Option<&Platform>,
+) -> anyhow::Result<(PathBuf, Option<Reference>, Digest)> {
+    let Location::Layout(directory) = &place.location else {
+        anyhow::bail!(
+            "write a layout directory, as `oci:DIR` or `oci:DIR:TAG`; `berth copy` makes one of any image"
+        );
+    };
+    let layout = Layout::open(directory)?;
+    let reference = match place.reference() {
+        Some(reference) => reference,
+        None => Reference::Digest(layout.read_index()?.only(&directory.display().to_string())?.0),
+    };
+    let found = layout.find_manifest(&reference).await?;
+    let mut found =
+        found.ok_or_else(|| anyhow::anyhow!("{} has no {reference}", directory.display()))?;
+    if let Some(platform) = platform {
+        found = platform::pick(&layout, found, platform).await?;
+    }
+    Ok((directory.clone(), place.reference(), found.digest))
+}
 
 /// Copy images between registries, layout directories and tar files
 #[derive(Debug, Args)]

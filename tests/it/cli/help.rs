@@ -5,8 +5,10 @@ use crate::support::{berth, berth_command, run};
 /// Every command that does something, by its words.
 fn commands() -> Vec<Vec<String>> {
     fn visit(command: &clap::Command, words: &[String], found: &mut Vec<Vec<String>>) {
-        let mut below =
-            command.get_subcommands().filter(|below| below.get_name() != "help").peekable();
+        // What is hidden is for Berth itself.
+        let for_people =
+            |below: &&clap::Command| below.get_name() != "help" && !below.is_hide_set();
+        let mut below = command.get_subcommands().filter(for_people).peekable();
         if below.peek().is_none() {
             found.push(words.to_vec());
         }

@@ -1,0 +1,16 @@
+//! What a call is about: an image, with its layers unpacked and merged by Berth and not by the plugin.
+
+mod decompress;
+mod error;
+mod layers;
+mod path;
+mod rootfs;
+mod source;
+mod tar;
+mod tree;
+
+pub use error::ImageError;
+pub(super) use layers::read_now;
+pub use layers::{LayerBounds, Layers};
+pub use rootfs::{FileEntry, FileKind, OpenFile, Rootfs};
+pub use source::ImageSource;
