@@ -258,7 +258,8 @@ async fn what_is_no_token_counts_as_a_failed_login_of_its_address() {
     let ann = berth.writer("ann").await;
     let (secret, _) = make(&ann, json!({ "name": "a" })).await;
     let nobody = berth.anonymous();
-    let wrong = format!("{}x", &secret[..39]);
+    let other = if secret.ends_with('x') { 'y' } else { 'x' };
+    let wrong = format!("{}{other}", &secret[..39]);
     for client in [
         nobody.with_token(&wrong),
         nobody.with_password("ann", &wrong),
