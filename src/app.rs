@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::{self, Auth};
+use crate::backup::Backups;
 use crate::blob::{self, BlobStore, Probe};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -199,6 +200,17 @@ impl App {
     /// Starts the work that goes on beside serving.
     pub fn start_worker(&self) {
         self.tasks.spawn(self.worker.clone().run(self.started, self.stop.clone()));
+    }
+
+    /// Copies of all of it elsewhere.
+    #[must_use]
+    pub fn backups(&self) -> Backups {
+        Backups {
+            config: Arc::new(self.config.clone()),
+            clock: self.clock.clone(),
+            meta: self.meta.clone(),
+            blobs: self.blobs.clone(),
+        }
     }
 
     /// Ends when Berth is about to stop.

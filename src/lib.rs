@@ -1,11 +1,12 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`worker`],
+//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`backup`], [`worker`],
 //! [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
 pub mod auth;
+pub mod backup;
 pub mod blob;
 pub mod cli;
 pub mod clock;

@@ -8,6 +8,7 @@
 
 mod bucket_error;
 mod buffers;
+mod depot;
 mod directories;
 mod error;
 mod hasher;
@@ -28,6 +29,7 @@ use futures::Stream;
 
 pub use crate::meta::Location;
 pub use bucket_error::BucketError;
+pub use depot::{Bytestream, Depot, Kept};
 pub use error::{BodyError, Error};
 pub use object::{Finding, ObjectReader, OpenMultipart};
 pub use probe::{Probe, Step};
@@ -178,6 +180,25 @@ impl BlobStore {
     #[must_use]
     pub fn needs_row(&self) -> bool {
         matches!(self.store, Store::Object(_))
+    }
+
+    /// Reads a blob that was found, from its beginning to its end: for copies of it, which are in no hurry.
+    pub async fn read(content: &Content, size: u64) -> Result<Bytestream, Error> {
+        match content {
+            Content::File(file) => Ok(depot::read_file(Arc::clone(file), size)),
+            Content::Object(object) => {
+                let all = crate::oci::ByteRange { start: 0, end: size };
+                Ok(Box::pin(object.stream(all).await?))
+            }
+        }
+    }
+
+    /// The place beside the blobs of a bucket; none where they are files, or in memory.
+    pub fn beside(config: &Storage) -> Result<Option<Depot>, Error> {
+        match config.backend {
+            Backend::Fs | Backend::Memory => Ok(None),
+            bucket => Depot::bucket(bucket, &config.options).map(Some),
+        }
     }
 
     /// Removes what an upload has left beside the blob that it became. Doing so twice is harmless.

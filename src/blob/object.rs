@@ -30,7 +30,8 @@ use tokio::task::JoinHandle;
 
 pub use check::Finding;
 pub use multiparts::OpenMultipart;
-pub(super) use open::bare as bare_operator;
+pub(super) use open::{bare as bare_operator, operator as bucket_operator};
+pub(super) use receive::CONTENT_TYPE;
 
 use super::bucket_error::BucketError;
 use super::buffers::Buffers;

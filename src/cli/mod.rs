@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod audit;
+mod backup;
 mod client;
 mod completions;
 mod config;
@@ -107,6 +108,11 @@ enum Command {
     /// Manage the keys that sign registry tokens
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Take backups, and look them through
+    #[command(subcommand)]
+    Backup(Box<backup::BackupCommand>),
+    /// Bring a registry back from a backup, into an empty directory
+    Restore(Box<backup::Restore>),
     /// Ask whether a Berth can serve requests, for containers and scripts
     Health(health::Health),
     /// Make what Kubernetes needs to pull from a registry
@@ -166,6 +172,8 @@ pub fn run() -> ExitCode {
             Command::Webhook(command) => command.run().await,
             Command::Jobs(command) => command.run().await,
             Command::Key(command) => command.run().await,
+            Command::Backup(command) => command.run().await,
+            Command::Restore(command) => command.run().await,
             Command::Health(command) => command.run().await,
             Command::Kubernetes(command) => command.run().await,
             Command::KubeletCredentialProvider(command) => command.run(),

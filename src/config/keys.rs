@@ -77,6 +77,27 @@ pub const KEYS: &[(&str, &str)] = &[
         "Which pulls of blobs are sent to the bucket; the first rule that fits decides, and without one Berth serves the blob. See `docs/storage.md`.",
     ),
     ("uploads.expire_after", "An upload untouched for this long is dropped."),
+    ("backup.backend", "Where backups go: `fs` (`backup.directory`), `s3`, `azblob` or `gcs`."),
+    (
+        "backup.directory",
+        "The directory for backups, on another disk than `storage.data`. Empty, with the `fs` backend: there are no backups unless a command names a place.",
+    ),
+    (
+        "backup.options",
+        "A table of settings for a bucket, named as OpenDAL names them: `bucket`, `endpoint`, `root`, ... One `root` is for one Berth, and not the one of `storage.options`.",
+    ),
+    (
+        "backup.recipients",
+        "Public keys of age (`age1...`): backups are encrypted so that only the secret halves open them. `berth backup keygen` makes a pair. Empty: backups are not encrypted.",
+    ),
+    (
+        "backup.include_key",
+        "Put the key file into backups: `encrypted` (into those that are), `always` or `never`. Without it a backup gives no sealed secret away, and a restore needs the key file from elsewhere.",
+    ),
+    (
+        "backup.keep",
+        "How many backups are kept; older ones are removed after a new one was taken. `0` keeps all.",
+    ),
     (
         "registry.require_children",
         "Refuse an index whose manifests are not in the repository yet, instead of warning.",

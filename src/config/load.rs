@@ -14,8 +14,13 @@ use super::{Config, KEYS};
 const OTHER_VARIABLES: [&str; 5] =
     ["BERTH_CONFIG", "BERTH_ADMIN_PASSWORD", "BERTH_SERVER", "BERTH_USERNAME", "BERTH_PASSWORD"];
 
-/// The table of free settings; what is in it is a secret if its name sounds like one.
-const OPTIONS: &str = "storage.options.";
+/// The tables of free settings; what is in them is a secret if its name sounds like one.
+const OPTIONS: [&str; 2] = ["backup.options.", "storage.options."];
+
+/// The name of a free setting.
+fn option_of(key: &str) -> Option<&str> {
+    OPTIONS.iter().find_map(|table| key.strip_prefix(table))
+}
 
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,7 +169,7 @@ impl Loaded {
     pub fn show(&self) -> Vec<(String, String, Source)> {
         let mut rows = Vec::new();
         let mut add = |key: &str, value: &Value| {
-            let secret = key.strip_prefix(OPTIONS).is_some_and(is_secret);
+            let secret = option_of(key).is_some_and(is_secret);
             let text = if secret { "\"***\"".to_owned() } else { value.to_string() };
             rows.push((
                 key.to_owned(),
@@ -254,13 +259,13 @@ enum Kind {
 }
 
 fn kind(key: &str) -> Kind {
-    let is_value =
-        KEYS.iter().any(|(known, _)| *known == key) && !OPTIONS.starts_with(&format!("{key}."));
-    if is_value || key.strip_prefix(OPTIONS).is_some_and(|name| !name.is_empty()) {
+    let section = format!("{key}.");
+    let is_table = OPTIONS.contains(&&*section);
+    let is_value = KEYS.iter().any(|(known, _)| *known == key) && !is_table;
+    if is_value || option_of(key).is_some_and(|name| !name.is_empty()) {
         return Kind::Value;
     }
-    let section = format!("{key}.");
-    if KEYS.iter().any(|(known, _)| known.starts_with(&section)) || OPTIONS == section {
+    if is_table || KEYS.iter().any(|(known, _)| known.starts_with(&section)) {
         Kind::Section
     } else {
         Kind::Unknown
@@ -287,7 +292,6 @@ fn read_environment(
     settings: &mut Vec<Setting>,
     problems: &mut Vec<Problem>,
 ) {
-    let options = variable(OPTIONS);
     for (name, text) in environment {
         if !name.starts_with("BERTH_") || OTHER_VARIABLES.contains(&name.as_str()) {
             continue;
@@ -296,7 +300,10 @@ fn read_environment(
         let known =
             KEYS.iter().find(|(key, _)| variable(key) == *name).map(|(key, _)| (*key).to_owned());
         let option = || {
-            name.strip_prefix(&options).map(|option| format!("{OPTIONS}{}", option.to_lowercase()))
+            OPTIONS.iter().find_map(|table| {
+                let option = name.strip_prefix(&variable(table))?;
+                Some(format!("{table}{}", option.to_lowercase()))
+            })
         };
         match known.or_else(option) {
             Some(key) => read_text(defaults, &key, text, source, settings, problems),

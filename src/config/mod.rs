@@ -4,12 +4,14 @@
 //! flags. Every problem is reported at once, with the file, line and key it comes from, so a loaded configuration needs
 //! no more checks.
 
+mod backup;
 mod document;
 mod keys;
 mod load;
 mod sections;
 mod values;
 
+pub use backup::{Backup, IncludeKey};
 pub use document::read_document;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use super::backup::Backup;
 use super::values::{ByteSize, HumanDuration};
 
 /// Every setting, checked.
@@ -20,6 +21,8 @@ pub struct Config {
     pub storage: Storage,
     /// Upload sessions.
     pub uploads: Uploads,
+    /// Copies of everything, elsewhere.
+    pub backup: Backup,
     /// What the registry accepts.
     pub registry: Registry,
     /// Passwords and tokens.
@@ -387,6 +390,7 @@ impl Config {
         at_least("auth.session_lifetime", self.auth.session_lifetime, 60, "one minute");
         at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
         problems.extend(self.storage.check());
+        problems.extend(self.backup.check());
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));
@@ -404,6 +408,12 @@ impl Config {
 }
 
 impl Storage {
+    /// Where the key file is.
+    #[must_use]
+    pub fn key_path(&self) -> PathBuf {
+        self.key_file.clone().unwrap_or_else(|| self.data.join("berth.key"))
+    }
+
     fn check(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if self.buffers < ByteSize::bytes(32 << 20) {
@@ -454,12 +464,12 @@ impl Tls {
 }
 
 /// An optional value is written as an empty string when it is not set, so that every key has a default to show.
-mod optional {
+pub(super) mod optional {
     use serde::de::DeserializeOwned;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     #[expect(clippy::ref_option, reason = "serde gives the field")]
-    pub(super) fn serialize<T: Serialize, S: Serializer>(
+    pub(in crate::config) fn serialize<T: Serialize, S: Serializer>(
         value: &Option<T>,
         to: S,
     ) -> Result<S::Ok, S::Error> {
@@ -469,7 +479,7 @@ mod optional {
         }
     }
 
-    pub(super) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
+    pub(in crate::config) fn deserialize<'de, T: DeserializeOwned, D: Deserializer<'de>>(
         from: D,
     ) -> Result<Option<T>, D::Error> {
         let text = String::deserialize(from)?;

@@ -196,6 +196,23 @@ impl Db {
         }
     }
 
+    /// Writes a copy of all rows, as they are at one moment, into an empty file; whoever writes goes on meanwhile.
+    pub(super) async fn copy_to(&self, path: PathBuf) -> Result<(), Error> {
+        // What was written without waiting belongs to it.
+        self.write(|_| Ok(())).await?;
+        let readers = Arc::clone(&self.readers);
+        let permit = Arc::clone(&self.readers.permits);
+        let permit = permit.acquire_owned().await.map_err(|_| Error::Closed)?;
+        let run = move || {
+            let _permit = permit;
+            let connection = readers.take()?;
+            connection.execute("VACUUM INTO $1", [path.to_string_lossy()])?;
+            readers.give_back(connection);
+            Ok(())
+        };
+        tokio::task::spawn_blocking(run).await.map_err(|_| Error::Closed)?
+    }
+
     /// Runs `read` on a reader's connection, in one snapshot, off the executor's threads.
     pub(super) async fn read<T: Send + 'static>(
         &self,

@@ -81,6 +81,12 @@ pub enum EventKind {
     KeyRotate,
     /// A webhook was made, changed or removed.
     WebhookChange,
+    /// A backup was taken.
+    BackupCreate,
+    /// A backup was looked through: what of it can be restored.
+    BackupVerify,
+    /// This registry was restored from a backup.
+    BackupRestore,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -91,7 +97,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -113,6 +119,9 @@ impl EventKind {
         Self::TrustChange,
         Self::KeyRotate,
         Self::WebhookChange,
+        Self::BackupCreate,
+        Self::BackupVerify,
+        Self::BackupRestore,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -143,6 +152,9 @@ impl EventKind {
             Self::TrustChange => "trust.change",
             Self::KeyRotate => "key.rotate",
             Self::WebhookChange => "webhook.change",
+            Self::BackupCreate => "backup.create",
+            Self::BackupVerify => "backup.verify",
+            Self::BackupRestore => "backup.restore",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",

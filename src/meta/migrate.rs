@@ -14,7 +14,13 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("migrations/0004_directory.sql")),
     (5, include_str!("migrations/0005_jobs.sql")),
     (6, include_str!("migrations/0006_plugin.sql")),
+    (7, include_str!("migrations/0007_backup.sql")),
 ];
+
+/// The latest schema that this program knows.
+pub(super) fn latest() -> i64 {
+    MIGRATIONS.last().map_or(0, |(version, _)| *version)
+}
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is
 /// laid beside it (`berth.db.before-2`).
@@ -30,7 +36,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path, now: i64) -> Res
         .prepare("SELECT version, digest FROM migration ORDER BY version")?
         .query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let known = MIGRATIONS.last().map_or(0, |(version, _)| *version);
+    let known = latest();
     if let Some((found, _)) = applied.last().filter(|(found, _)| *found > known) {
         return Err(Error::NewerSchema { path: path.to_owned(), found: *found, known });
     }

@@ -5,6 +5,7 @@
 //! that is not there, a tag that moved) is a value of the answer; [`Error`] is a failure of the database.
 
 mod account;
+mod backup;
 mod binding;
 mod blob;
 mod cache;
@@ -15,6 +16,8 @@ mod error;
 mod event;
 mod federation;
 mod group;
+mod hold;
+mod instance;
 mod issuer;
 mod job;
 mod key;
@@ -29,7 +32,9 @@ mod refresh;
 mod repository;
 mod role;
 mod schedule;
+mod sealed;
 mod session;
+mod snapshot;
 mod subject;
 mod tag;
 mod token;
@@ -47,6 +52,7 @@ pub use account::{
     Account, AccountChange, AccountChanged, AccountKind, ExternalAccount, NewAccount,
     RoleEverywhere,
 };
+pub use backup::LastBackup;
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
@@ -73,6 +79,7 @@ pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
+pub use snapshot::{GraphCheck, Snapshot, Summary as SnapshotSummary};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
@@ -114,7 +121,7 @@ impl Meta {
     pub fn open(storage: &config::Storage, clock: Clock) -> Result<Self, Error> {
         let directory = &storage.data;
         let path = directory.join("berth.db");
-        let key_file = storage.key_file.clone().unwrap_or_else(|| directory.join("berth.key"));
+        let key_file = storage.key_path();
         keep_private(directory, &path)
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
         let db = Db::open(&path, &key_file, clock.now().as_millis())?;

@@ -9,6 +9,7 @@
 
 mod access;
 mod api;
+mod backup;
 mod cli;
 mod cli_client;
 mod cloud;

@@ -19,7 +19,7 @@ const TRANSFER_PATIENCE: Duration = Duration::from_mins(2);
 const RETRIES: usize = 4;
 
 /// An operator with retries and limits of time.
-pub(super) fn operator(
+pub(in crate::blob) fn operator(
     backend: Backend,
     options: &BTreeMap<String, String>,
 ) -> Result<Operator, Error> {

@@ -306,7 +306,7 @@ impl Open {
 }
 
 /// What clients that are redirected get to see.
-pub(super) const CONTENT_TYPE: &str = "application/octet-stream";
+pub(in crate::blob) const CONTENT_TYPE: &str = "application/octet-stream";
 
 impl ObjectStore {
     /// Writes an object with one request.

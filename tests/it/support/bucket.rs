@@ -147,6 +147,12 @@ impl Bucket {
         config.storage.options = self.options.clone();
     }
 
+    /// Makes a configuration keep its backups there.
+    pub(crate) fn configure_backup(&self, config: &mut Config) {
+        config.backup.backend = self.backend();
+        config.backup.options = self.options.clone();
+    }
+
     /// A Berth in this process.
     pub(crate) async fn start(&self) -> TestApp {
         TestApp::start_with(|config| self.configure(config)).await
