@@ -120,14 +120,8 @@ async fn under_load(
     let identities: Vec<Identity> = identity.into_iter().collect();
     for manifest in &taken {
         let scratch = tempfile::tempdir().unwrap();
-        let verified = verify(
-            target,
-            manifest.clone(),
-            Depth::Bytes,
-            &identities,
-            scratch.path(),
-            &Watch::default(),
-        );
+        let (watch, again) = (Watch::default(), manifest.clone());
+        let verified = verify(target, again, Depth::Bytes, &identities, scratch.path(), &watch);
         let verified = verified.await.unwrap();
         assert!(verified.is_good() && verified.contents, "{:?}", verified.problems);
         assert_eq!(verified.blobs, manifest.summary.blobs);
