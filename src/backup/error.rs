@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use crate::{blob, meta};
+use crate::blob;
+use crate::meta;
 
 /// Why a backup was not taken, looked through or restored.
 #[derive(Debug, thiserror::Error)]

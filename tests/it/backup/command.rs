@@ -74,7 +74,7 @@ async fn a_registry_is_backed_up_looked_through_and_restored_by_commands() {
         let pulled = admin.get("/v2/team/app/manifests/v1").await.ok();
         assert_eq!(pulled.bytes, image.manifest(), "{name}");
         let hook = admin.get("/api/v1/webhooks/ci").await.ok().json();
-        assert_eq!(hook["enabled"], has_secrets, "{name}: {hook}");
+        assert_eq!(hook["is_enabled"], has_secrets, "{name}: {hook}");
         let events = admin.get("/api/v1/events?kind=backup.restore").await.ok().json();
         assert_eq!(events["events"].as_array().unwrap().len(), usize::from(has_secrets), "{name}");
         // Tokens are signed with a key that came along, or a new one.
