@@ -21,8 +21,7 @@ const ROOMS: [&str; 15] = [
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.
-const DOORS: [(&str, &str); 17] = [
-    ("cronexpr", "clock"),
+const DOORS: [(&str, &str); 16] = [
     ("prometheus_client", "metrics"),
     ("rusqlite", "meta"),
     ("opendal", "blob"),

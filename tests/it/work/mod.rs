@@ -2,7 +2,6 @@
 
 mod crash;
 mod jobs;
-mod schedules;
 mod stream;
 mod webhooks;
 
