@@ -1,7 +1,7 @@
 //! Other registries, as a client: the client half of the distribution API on Berth's own types.
 //!
 //! `berth copy` uses it today; replication and pull-through caching will. It knows nothing of Berth's own storage, of
-//! where credentials are kept, or of terminals. [`Outbound`] is beside it: requests to whatever URL a plugin or a webhook
+//! where credentials are kept, or of terminals. [`Outbound`] is beside it: requests to whatever URL a plugin
 //! names, as far as they may reach.
 //!
 //! It is built on reqwest and not on the crate `oci-client`, which was looked at in version 0.18 and does not fit: it
