@@ -100,6 +100,7 @@ async fn a_schedule_shows_what_came_of_it() {
         config.gc.schedule = Some("*/5 * * * * Europe/Berlin".parse().unwrap());
     })
     .await;
+    berth.app.start_worker();
     let admin = berth.admin().await;
     let schedule = async || {
         let found = admin.get("/api/v1/schedules").await.ok().json();
