@@ -65,6 +65,55 @@ impl Traffic {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    plugin: String,
+    hook: &'static str,
+    ending: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    plugin: String,
+    hook: &'static str,
+}
+
+/// Seconds; from a policy that looks at a label to a scan of a large image.
+const CALL_BUCKETS: [f64; 11] =
+    [0.0001, 0.00025, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0, 600.0];
+
+/// Calls of plugins.
+#[derive(Debug)]
+pub struct PluginCalls {
+    ended: Family<CallLabels, Counter>,
+    took: Family<HookLabels, Histogram>,
+}
+
+impl Default for PluginCalls {
+    fn default() -> Self {
+        Self {
+            ended: Family::default(),
+            took: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS)),
+        }
+    }
+}
+
+impl PluginCalls {
+    /// Counts a call that has ended. There are as many plugins as somebody has installed; the other words are few.
+    pub fn ended(
+        &self,
+        plugin: &str,
+        hook: &'static str,
+        ending: &'static str,
+        elapsed: Duration,
+    ) {
+        let labels = CallLabels { plugin: plugin.to_owned(), hook, ending };
+        self.ended.get_or_create(&labels).inc();
+        let labels = HookLabels { plugin: plugin.to_owned(), hook };
+        self.took.get_or_create(&labels).observe(elapsed.as_secs_f64());
+    }
+}
+
 /// Everything that is counted as it happens.
 #[derive(Debug)]
 pub struct Metrics {
@@ -72,6 +121,7 @@ pub struct Metrics {
     latency: Family<RouteLabels, Histogram>,
     traffic: Arc<Traffic>,
     connections: AtomicU64,
+    plugin_calls: Arc<PluginCalls>,
 }
 
 /// A figure that is read when somebody looks; names are without the prefix `berth_`.
@@ -92,6 +142,7 @@ impl Default for Metrics {
             latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             traffic: Arc::default(),
             connections: AtomicU64::new(0),
+            plugin_calls: Arc::default(),
         }
     }
 }
@@ -123,6 +174,12 @@ impl Metrics {
         Arc::clone(&self.traffic)
     }
 
+    /// Where calls of plugins are counted.
+    #[must_use]
+    pub fn plugin_calls(&self) -> Arc<PluginCalls> {
+        Arc::clone(&self.plugin_calls)
+    }
+
     /// Counts a connection for as long as the answer lives.
     pub fn connection(&self) -> impl Drop + '_ {
         self.connections.fetch_add(1, Ordering::Relaxed);
@@ -137,6 +194,13 @@ impl Metrics {
             "http_request_duration_seconds",
             "Time to the head of the answer",
             self.latency.clone(),
+        );
+        let calls = &self.plugin_calls;
+        registry.register("plugin_calls", "Calls of plugins that have ended", calls.ended.clone());
+        registry.register(
+            "plugin_call_duration_seconds",
+            "Time of a plugin's call, waiting included",
+            calls.took.clone(),
         );
         let relaxed = |value: &AtomicU64| value.load(Ordering::Relaxed);
         let own = [

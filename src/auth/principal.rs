@@ -1,6 +1,6 @@
 //! Who is asking, and the one place that decides what they may do (I5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use super::federation::Accepted;
 use super::need::{Because, Need, Refusal};
 use super::rules::{Rule, Rules, Verdict};
 use crate::clock::Timestamp;
-use crate::meta::{Account, Actor, Subject, Token};
+use crate::meta::{Account, Actor, Subject, SubjectKind, Token};
 use crate::oci::{Action, Actions, RepositoryName, RepositoryPattern, Scope};
+use crate::plugin::Person;
 
 /// Where a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,6 +156,27 @@ impl Principal {
 
     pub(super) fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// Where they ask from.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// As plugins see them; nobody for whoever is not logged in.
+    #[must_use]
+    pub fn as_person(&self) -> Option<Person> {
+        if self.is_anonymous() {
+            return None;
+        }
+        let groups = self.subjects.iter().filter(|subject| subject.kind() == SubjectKind::Group);
+        Some(Person {
+            subject: self.actor(),
+            issuer: "berth".into(),
+            groups: groups.map(|group| group.name().to_owned()).collect(),
+            attributes: BTreeMap::new(),
+        })
     }
 
     /// Whom rules may be about when they ask.

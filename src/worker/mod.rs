@@ -23,6 +23,7 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::meta::Meta;
+use crate::plugin::Plugins;
 use crate::registry::Registry;
 use crate::remote::Hooks;
 
@@ -49,6 +50,8 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// Plugins in force.
+    pub plugins: Plugins,
 }
 
 impl Worker {
