@@ -12,6 +12,7 @@ use crate::auth::{self, Auth};
 use crate::blob::{self, BlobStore, Probe};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::install::{DeclaredError, Installer};
 use crate::meta::{self, Meta};
 use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
@@ -36,6 +37,8 @@ pub struct App {
     pub registry: Registry,
     /// Plugins in force.
     pub plugins: Plugins,
+    /// What installs plugins.
+    pub installer: Installer,
     /// Work that nobody waits for.
     pub worker: Worker,
     /// Figures.
@@ -107,6 +110,9 @@ pub enum OpenError {
     /// Nobody can be told of anything.
     #[error("cannot prepare for webhooks: {0}")]
     Hooks(#[from] HookError),
+    /// A plugin that the configuration wants cannot be had.
+    #[error(transparent)]
+    Declared(#[from] DeclaredError),
     /// Plugins cannot be run at all.
     #[error(transparent)]
     Plugins(#[from] plugin::Error),
@@ -121,6 +127,17 @@ pub enum OpenError {
 fn list(findings: &[blob::Finding]) -> String {
     let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     findings.join("\n  ")
+}
+
+/// How references may name this registry.
+fn own_hosts(config: &Config) -> Vec<String> {
+    let listen = config.server.listen;
+    let mut hosts = vec![listen.to_string(), format!("localhost:{}", listen.port())];
+    let url = config.server.public_url.as_deref();
+    hosts.extend(url.and_then(|url| url.split("://").nth(1)).map(|host| {
+        host.split('/').next().unwrap_or(host).to_owned()
+    }));
+    hosts
 }
 
 /// Counts a call of a plugin.
@@ -209,6 +226,18 @@ impl App {
                 config.registry.clone(),
                 plugins.clone(),
             );
+        let installer = Installer {
+            meta: meta.clone(),
+            clock: clock.clone(),
+            plugins: plugins.clone(),
+            registry: registry.clone(),
+            auth: auth.clone(),
+            own_hosts: own_hosts(&config),
+            config: config.plugins.clone(),
+        };
+        if alone {
+            installer.declare().await?;
+        }
         let worker = Worker {
             config: Arc::new(config.clone()),
             clock: clock.clone(),
@@ -229,6 +258,7 @@ impl App {
             auth,
             registry,
             plugins,
+            installer,
             worker,
             metrics,
             leaving: CancellationToken::new(),

@@ -1,8 +1,9 @@
 //! Figures for Prometheus: what is counted as it happens, and what is asked for when somebody looks.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -82,9 +83,23 @@ struct HookLabels {
 const CALL_BUCKETS: [f64; 11] =
     [0.0001, 0.00025, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0, 600.0];
 
+/// What the calls of one hook of a plugin come to, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallTotals {
+    /// How many have ended.
+    pub calls: u64,
+    /// How many of them without an answer.
+    pub failures: u64,
+    /// Time that they took together.
+    pub took: Duration,
+    /// The longest of them.
+    pub longest: Duration,
+}
+
 /// Calls of plugins.
 #[derive(Debug)]
 pub struct PluginCalls {
+    totals: Mutex<BTreeMap<(String, &'static str), CallTotals>>,
     ended: Family<CallLabels, Counter>,
     took: Family<HookLabels, Histogram>,
 }
@@ -92,6 +107,7 @@ pub struct PluginCalls {
 impl Default for PluginCalls {
     fn default() -> Self {
         Self {
+            totals: Mutex::default(),
             ended: Family::default(),
             took: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS)),
         }
@@ -111,6 +127,19 @@ impl PluginCalls {
         self.ended.get_or_create(&labels).inc();
         let labels = HookLabels { plugin: plugin.to_owned(), hook };
         self.took.get_or_create(&labels).observe(elapsed.as_secs_f64());
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = totals.entry((plugin.to_owned(), hook)).or_default();
+        total.calls += 1;
+        total.failures += u64::from(ending != "answered");
+        total.took += elapsed;
+        total.longest = total.longest.max(elapsed);
+    }
+
+    /// What the calls of a hook come to.
+    #[must_use]
+    pub fn total(&self, plugin: &str, hook: &'static str) -> CallTotals {
+        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.get(&(plugin.to_owned(), hook)).copied().unwrap_or_default()
     }
 }
 

@@ -303,6 +303,9 @@ impl From<auth::Error> for Error {
             E::Refused(refusal) => return refusal.into(),
             E::Meta(cause) => return cause.into(),
             E::Signing(_) => return Self::internal(error),
+            E::Plugin { ref cause, retry_after, .. } => {
+                return Self::unavailable(&error.to_string(), cause).with_retry_after(retry_after);
+            }
             E::Directory(ref cause) => return Self::unavailable(&error.to_string(), cause),
         };
         answer.turned(turned)

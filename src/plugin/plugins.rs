@@ -231,6 +231,11 @@ impl Plugins {
         })
     }
 
+    /// A component that was kept, with the manifest inside it.
+    pub async fn kept_package(&self, component: &Digest) -> Result<Package, Error> {
+        Package::read(self.0.compiled.read(component).await?)
+    }
+
     /// Asks a plugin what it thinks of its settings; an empty list means that they are good.
     pub async fn check_config(
         &self,

@@ -5,6 +5,7 @@ mod admin;
 mod follow;
 mod jobs;
 mod running;
+mod sink;
 mod uploads;
 mod webhook;
 

@@ -61,7 +61,7 @@ pub(super) async fn get(
         set.insert(header::CONTENT_TYPE, plain(manifest.media_type.as_str()));
         set.insert(header::CONTENT_LENGTH, manifest.body.len().into());
     }
-    warn(set, &warnings);
+    warn(response.headers_mut(), &warnings);
     Ok(response)
 }
 
