@@ -134,9 +134,10 @@ fn own_hosts(config: &Config) -> Vec<String> {
     let listen = config.server.listen;
     let mut hosts = vec![listen.to_string(), format!("localhost:{}", listen.port())];
     let url = config.server.public_url.as_deref();
-    hosts.extend(url.and_then(|url| url.split("://").nth(1)).map(|host| {
-        host.split('/').next().unwrap_or(host).to_owned()
-    }));
+    hosts.extend(
+        url.and_then(|url| url.split("://").nth(1))
+            .map(|host| host.split('/').next().unwrap_or(host).to_owned()),
+    );
     hosts
 }
 
@@ -166,6 +167,15 @@ impl App {
     /// uploads are to be taken, and no files to be removed, by what is opened so.
     pub async fn open_beside(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
         Self::assemble(config, clock, Fittings::default(), false).await
+    }
+
+    /// As [`App::open_beside`], with what tests change.
+    pub async fn open_beside_with(
+        config: Config,
+        clock: Clock,
+        fittings: Fittings,
+    ) -> Result<Arc<Self>, OpenError> {
+        Self::assemble(config, clock, fittings, false).await
     }
 
     /// As [`App::open`], with what tests change.
@@ -218,14 +228,13 @@ impl App {
         plugins.follow_rows().await?;
         let auth =
             Auth::open(meta.clone(), clock.clone(), config.auth.clone(), plugins.clone()).await?;
-        let registry =
-            Registry::new(
-                meta.clone(),
-                blobs.clone(),
-                clock.clone(),
-                config.registry.clone(),
-                plugins.clone(),
-            );
+        let registry = Registry::new(
+            meta.clone(),
+            blobs.clone(),
+            clock.clone(),
+            config.registry.clone(),
+            plugins.clone(),
+        );
         let installer = Installer {
             meta: meta.clone(),
             clock: clock.clone(),

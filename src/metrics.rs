@@ -116,13 +116,7 @@ impl Default for PluginCalls {
 
 impl PluginCalls {
     /// Counts a call that has ended. There are as many plugins as somebody has installed; the other words are few.
-    pub fn ended(
-        &self,
-        plugin: &str,
-        hook: &'static str,
-        ending: &'static str,
-        elapsed: Duration,
-    ) {
+    pub fn ended(&self, plugin: &str, hook: &'static str, ending: &'static str, elapsed: Duration) {
         let labels = CallLabels { plugin: plugin.to_owned(), hook, ending };
         self.ended.get_or_create(&labels).inc();
         let labels = HookLabels { plugin: plugin.to_owned(), hook };

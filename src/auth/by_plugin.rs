@@ -59,7 +59,8 @@ impl Auth {
         password: &Secret<String>,
         origin: &Origin,
     ) -> Result<Option<Arc<Account>>, Error> {
-        if !self.plugins.authenticates() || account.is_some_and(|account| voucher(account).is_none())
+        if !self.plugins.authenticates()
+            || account.is_some_and(|account| voucher(account).is_none())
         {
             return Ok(None);
         }
@@ -80,9 +81,7 @@ impl Auth {
         }
         let attempt = Attempt::nameless(origin.address);
         match self.by_plugin(kind, None, value, &attempt, origin).await? {
-            Some(account) => {
-                Ok(Some(Principal::new(Who::Account(account), self.rules().await?)))
-            }
+            Some(account) => Ok(Some(Principal::new(Who::Account(account), self.rules().await?))),
             None => Ok(None),
         }
     }
@@ -209,9 +208,8 @@ impl Auth {
 /// What a plugin's groups are called here.
 fn groups(plugin: &PluginName, said: &[String]) -> Vec<String> {
     let name = |group: &String| format!("{plugin}/{}", group.trim_start_matches('/'));
-    let is_name = |name: &String| {
-        !name.ends_with('/') && format!("group:{name}").parse::<Subject>().is_ok()
-    };
+    let is_name =
+        |name: &String| !name.ends_with('/') && format!("group:{name}").parse::<Subject>().is_ok();
     let ours: BTreeSet<String> = said.iter().map(name).filter(is_name).collect();
     ours.into_iter().collect()
 }

@@ -78,8 +78,7 @@ impl Certificate {
         }
         let end = read.validity().not_after.timestamp().saturating_mul(1000);
         let expires_at = Some(Timestamp::from_millis(end));
-        let vouched =
-            Vouched { issuer: None, subject, audiences: Vec::new(), claims, expires_at };
+        let vouched = Vouched { issuer: None, subject, audiences: Vec::new(), claims, expires_at };
         Ok(Self { vouched, der: der.into() })
     }
 

@@ -41,7 +41,9 @@ pub enum Error {
     #[error("the directory that has to vouch for this user cannot be asked: try again in a moment")]
     Directory(String),
     /// A plugin that has to be asked has no answer; the log says why.
-    #[error("the plugin {plugin}, which has to be asked who may come in, has no answer now: try again")]
+    #[error(
+        "the plugin {plugin}, which has to be asked who may come in, has no answer now: try again"
+    )]
     Plugin {
         /// Which.
         plugin: Box<str>,

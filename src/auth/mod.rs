@@ -205,11 +205,7 @@ impl Auth {
     }
 
     /// Whose a token is that is none for programs: one of ours, of an issuer that is trusted, or one that a plugin knows.
-    async fn by_bearer(
-        &self,
-        token: &Secret<String>,
-        origin: &Origin,
-    ) -> Result<Principal, Error> {
+    async fn by_bearer(&self, token: &Secret<String>, origin: &Origin) -> Result<Principal, Error> {
         let claimed = claimed_issuer(token.expose());
         let is_ours = claimed.as_deref() == Some(SERVICE);
         let is_foreign = match &claimed {

@@ -64,11 +64,7 @@ impl Place<'_> {
     }
 
     /// A blob of at most so many bytes, checked against its digest.
-    pub(super) async fn blob(
-        &self,
-        wanted: &Descriptor,
-        most: u64,
-    ) -> Result<Bytes, AdminError> {
+    pub(super) async fn blob(&self, wanted: &Descriptor, most: u64) -> Result<Bytes, AdminError> {
         let size = wanted.size.unwrap_or(0);
         if size > most {
             let what = format!("{} has {size} bytes, and {most} at most are taken", wanted.digest);

@@ -135,7 +135,8 @@ impl Installer {
         }
         let forgotten = row.secrets.keys().filter(|name| !said.secrets.contains_key(*name));
         let mut secrets: BTreeMap<_, _> = forgotten.map(|name| (name.clone(), None)).collect();
-        secrets.extend(said.secrets.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
+        secrets
+            .extend(said.secrets.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
         let change = PluginChange {
             is_enabled: Some(declared.enabled),
             settings: Some(declared.settings.clone()),

@@ -38,7 +38,9 @@ pub struct PublicKey {
 
 /// Text that is no key that could be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no public key: it is PEM with a key of ECDSA over P-256, as `cosign generate-key-pair` writes to `cosign.pub`")]
+#[error(
+    "no public key: it is PEM with a key of ECDSA over P-256, as `cosign generate-key-pair` writes to `cosign.pub`"
+)]
 pub struct InvalidKey;
 
 impl PublicKey {
@@ -96,7 +98,8 @@ pub(super) async fn signer<'k>(
         }
     }
     for referrer in place.referrers(artifact).await?.into_iter().take(MOST_SIGNATURES) {
-        let is_bundle = referrer.artifact_type.as_deref().is_some_and(|kind| kind.starts_with(BUNDLE));
+        let is_bundle =
+            referrer.artifact_type.as_deref().is_some_and(|kind| kind.starts_with(BUNDLE));
         if !is_bundle {
             continue;
         }
@@ -168,7 +171,8 @@ mod tests {
     fn a_bundle_is_of_whoever_has_signed_it_and_about_what_it_names() {
         let ((mine, key), (_, other)) = (pair(), pair());
         let artifact = Algorithm::Sha256.digest(b"artifact");
-        let payload = json!({ "subject": [{ "digest": { "sha256": artifact.hex() } }] }).to_string();
+        let payload =
+            json!({ "subject": [{ "digest": { "sha256": artifact.hex() } }] }).to_string();
         let signed = format!("DSSEv1 {} {IN_TOTO} {} {payload}", IN_TOTO.len(), payload.len());
         let signature = mine.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
         let bundle = json!({ "dsseEnvelope": {

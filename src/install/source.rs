@@ -138,7 +138,11 @@ impl Installer {
         let other = registry.filter(|one| !self.own_hosts.iter().any(|own| own == one.as_str()));
         let Some(other) = other else {
             let principal = self.auth.machine().await?;
-            return Ok(Place::Own { registry: &self.registry, principal, name: repository.clone() });
+            return Ok(Place::Own {
+                registry: &self.registry,
+                principal,
+                name: repository.clone(),
+            });
         };
         let remote = Remote::new(other.clone(), asked.credentials.clone(), &Options::default());
         let remote = remote.map_err(|error| AdminError::Invalid(error.to_string()))?;
@@ -170,9 +174,8 @@ impl Installer {
         let mut keys = Vec::new();
         for path in &self.config.trusted_keys {
             let read = tokio::fs::read_to_string(path).await.map_err(|error| error.to_string());
-            let key = read.and_then(|text| {
-                PublicKey::parse(&text).map_err(|error| error.to_string())
-            });
+            let key =
+                read.and_then(|text| PublicKey::parse(&text).map_err(|error| error.to_string()));
             let wrong = |what| AdminError::Invalid(format!("{}: {what}", path.display()));
             keys.push(key.map_err(wrong)?);
         }

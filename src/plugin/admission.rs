@@ -18,9 +18,9 @@ use super::call::{Answered, CallContext};
 use super::host::descriptor;
 use super::host::image::LentImage;
 use super::image::ImageSource;
+use super::installed::Broken;
 use super::loaded::Loaded;
 use super::memo::{Memo, Question};
-use super::installed::Broken;
 use super::plugins::{Active, Inner};
 use super::trace::shortened;
 use super::{CallError, Hook, PluginName, Plugins};
@@ -265,7 +265,8 @@ impl Plugins {
         }
         let chains = Arc::clone(&self.0.admissions.chains.read());
         if let Some(broken) = chains.stopped_by(request) {
-            let (plugin, error) = (broken.name.clone(), CallError::NotInForce(broken.reason.clone()));
+            let (plugin, error) =
+                (broken.name.clone(), CallError::NotInForce(broken.reason.clone()));
             let retry_after = error.retry_after();
             verdict.outcome = Outcome::Unavailable { plugin, error, retry_after };
             return verdict;

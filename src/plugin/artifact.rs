@@ -39,4 +39,3 @@ impl Artifact {
         component.ok_or_else(|| Error::NotAPlugin(format!("it has no layer of `{WASM_LAYER}`")))
     }
 }
-

@@ -45,7 +45,9 @@ impl Plugins {
             let asked = asked.strip_suffix(".*").unwrap_or(asked);
             let rest = kind.strip_prefix(asked);
             let is_verb = kind.split_once('.').is_some_and(|(_, verb)| verb == asked);
-            asked == "*" || is_verb || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            asked == "*"
+                || is_verb
+                || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
         let is_asked = ask.is_some_and(|ask| ask.events.is_empty() || ask.events.iter().any(names));
         Ok(is_covered && is_asked)

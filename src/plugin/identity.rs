@@ -12,9 +12,9 @@ use super::binding::Fail;
 use super::bindings::berth::plugin::types;
 use super::bindings::exports::berth::plugin::{authenticator_hook, authorizer_hook};
 use super::call::{Answered, CallContext};
+use super::installed::Broken;
 use super::loaded::Loaded;
 use super::memo::Memo;
-use super::installed::Broken;
 use super::plugins::{Active, Inner};
 use super::{CallError, Hook, PluginName, Plugins};
 use crate::clock::Clock;
@@ -138,7 +138,8 @@ impl Identities {
 
     pub(super) fn set(&self, active: &Active) {
         let broken = |hook: Hook| {
-            let having = active.broken.values().filter(|one| one.has(hook) && one.stops(hook, None));
+            let having =
+                active.broken.values().filter(|one| one.has(hook) && one.stops(hook, None));
             having.cloned().collect::<Vec<_>>()
         };
         let chain = |hook: Hook| {
@@ -182,7 +183,8 @@ impl Plugins {
     pub async fn authenticate(&self, context: &CallContext, credential: &Credential) -> Identified {
         let chains = Arc::clone(&self.0.identities.chains.read());
         if let Some(broken) = chains.broken_authenticators.first() {
-            let (plugin, error) = (broken.name.clone(), CallError::NotInForce(broken.reason.clone()));
+            let (plugin, error) =
+                (broken.name.clone(), CallError::NotInForce(broken.reason.clone()));
             let retry_after = error.retry_after();
             return Identified::Unavailable { plugin, error, retry_after };
         }

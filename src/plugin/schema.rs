@@ -134,7 +134,8 @@ impl Schema {
             }
             (setting.key.clone(), property)
         };
-        let required = self.0.iter().filter(|setting| setting.required && setting.default.is_none());
+        let required =
+            self.0.iter().filter(|setting| setting.required && setting.default.is_none());
         serde_json::json!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "type": "object",

@@ -119,7 +119,10 @@ fn as_told(worker: &Worker, event: &Event) -> SinkEvent {
         id: event.id.to_string(),
         at: event.at,
         kind: event.kind.clone(),
-        repository: event.repository.as_deref().and_then(|name| name.parse::<RepositoryName>().ok()),
+        repository: event
+            .repository
+            .as_deref()
+            .and_then(|name| name.parse::<RepositoryName>().ok()),
         json: cloud_event(event, &worker.source()).to_string(),
     }
 }

@@ -44,20 +44,20 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for LargeInput<T> {
 }
 
 async fn parse<T: DeserializeOwned>(request: Request, largest: usize) -> Result<T, Error> {
-        let (parts, body) = request.into_parts();
-        let content_type = parts.headers.get(header::CONTENT_TYPE);
-        // Also what keeps forms of other sites out: they cannot send it.
-        let is_json = content_type
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.split(';').next() == Some("application/json"));
-        if !is_json {
-            return Err(Error::invalid("send the body as `Content-Type: application/json`"));
-        }
-        let peer = parts.extensions.get::<Peer>();
-        let peer = peer.ok_or_else(|| Error::internal("a request without a peer"))?;
-        let bytes = read(body, peer, largest).await?;
-        serde_json::from_slice(&bytes)
-            .map_err(|error| Error::invalid(format!("the body cannot be used: {error}")))
+    let (parts, body) = request.into_parts();
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    // Also what keeps forms of other sites out: they cannot send it.
+    let is_json = content_type
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(';').next() == Some("application/json"));
+    if !is_json {
+        return Err(Error::invalid("send the body as `Content-Type: application/json`"));
+    }
+    let peer = parts.extensions.get::<Peer>();
+    let peer = peer.ok_or_else(|| Error::internal("a request without a peer"))?;
+    let bytes = read(body, peer, largest).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Error::invalid(format!("the body cannot be used: {error}")))
 }
 
 async fn read(body: Body, peer: &Peer, largest: usize) -> Result<bytes::Bytes, Error> {

@@ -54,8 +54,8 @@ pub(super) struct HookView {
     calls: u64,
     /// Those of them without an answer.
     failures: u64,
-    mean_milliseconds: f64,
-    longest_milliseconds: f64,
+    mean_microseconds: u64,
+    longest_microseconds: u64,
 }
 
 /// A secret of a plugin; its value is never shown.
@@ -109,8 +109,7 @@ pub(super) struct PluginView {
 /// What a plugin is and asks for, before it is installed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct InspectionView {
-    #[serde(flatten)]
-    manifest: ManifestView,
+    plugin: ManifestView,
     origin: String,
     component: String,
     artifact: Option<String>,
@@ -126,8 +125,7 @@ pub(super) struct InspectionView {
 /// A plugin that comes with Berth.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BundledView {
-    #[serde(flatten)]
-    manifest: ManifestView,
+    plugin: ManifestView,
     /// What to give as `source`.
     source: String,
     is_installed: bool,
@@ -165,7 +163,7 @@ impl From<Inspection> for InspectionView {
         let component = found.component.to_string();
         let artifact = found.artifact.map(|digest| digest.to_string());
         Self {
-            manifest: ManifestView::from(&found.manifest),
+            plugin: ManifestView::from(&found.manifest),
             origin: found.origin,
             digest: artifact.clone().unwrap_or_else(|| component.clone()),
             component,
@@ -183,7 +181,7 @@ pub(super) fn bundled(installed: &[InstalledPlugin]) -> Vec<BundledView> {
     let view = |one: Bundled| {
         let package = one.package().ok()?;
         Some(BundledView {
-            manifest: ManifestView::from(package.manifest()),
+            plugin: ManifestView::from(package.manifest()),
             source: format!("{}{}", Bundled::SCHEME, one.name()),
             is_installed: names.contains(one.name()),
         })
@@ -225,10 +223,7 @@ impl<'a> Shown<'a> {
         let granted: Capabilities =
             plugin.granted.iter().filter_map(|line| line.parse::<Capability>().ok()).collect();
         let not_granted = manifest.as_ref().map(|known| texts(known.asks.beyond(&granted)));
-        let is_set = |name: String| SecretView {
-            is_set: plugin.secrets.contains_key(&name),
-            name,
-        };
+        let is_set = |name: String| SecretView { is_set: plugin.secrets.contains_key(&name), name };
         let hooks = manifest.as_ref().map(|known| self.hooks(known, &plugin, status));
         PluginView {
             state: state.to_owned(),
@@ -272,7 +267,8 @@ impl<'a> Shown<'a> {
                 status.hooks.iter().find(|(known, _)| known == hook).and_then(|(_, until)| *until)
             });
             let total = calls.total(&plugin.name, hook.as_str());
-            let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
+            let micros =
+                |time: std::time::Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
             let mean = total.took.checked_div(u32::try_from(total.calls).unwrap_or(u32::MAX));
             HookView {
                 hook: hook.to_string(),
@@ -285,8 +281,8 @@ impl<'a> Shown<'a> {
                 resting_until: rests.map(moment),
                 calls: total.calls,
                 failures: total.failures,
-                mean_milliseconds: milliseconds(mean.unwrap_or_default()),
-                longest_milliseconds: milliseconds(total.longest),
+                mean_microseconds: micros(mean.unwrap_or_default()),
+                longest_microseconds: micros(total.longest),
             }
         };
         manifest.hooks.iter().map(view).collect()

@@ -14,7 +14,9 @@ use utoipa::ToSchema;
 
 use super::input::{Input, LargeInput};
 use super::moment;
-use super::plugin_views::{BundledView, InspectionView, PluginView, Shown, bundled as bundled_views};
+use super::plugin_views::{
+    BundledView, InspectionView, PluginView, Shown, bundled as bundled_views,
+};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::http::Error;
