@@ -7,6 +7,7 @@ mod follow;
 mod jobs;
 mod running;
 mod schedule;
+mod sink;
 mod uploads;
 mod webhook;
 
@@ -26,6 +27,7 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::meta::Meta;
+use crate::plugin::Plugins;
 use crate::registry::Registry;
 use crate::remote::Hooks;
 
@@ -52,6 +54,8 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// Plugins in force.
+    pub plugins: Plugins,
 }
 
 impl Worker {
