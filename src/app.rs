@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::meta::{self, Meta};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
-use crate::remote::{HookError, Hooks};
+use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
 use crate::worker::Worker;
 
 /// A whole Berth, without its listener.
@@ -175,6 +175,8 @@ impl App {
             auth: auth.clone(),
             registry: registry.clone(),
             hooks: Hooks::new()?,
+            outbound: Outbound::new(OutboundOptions::default()),
+            plugins: Arc::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();

@@ -81,6 +81,20 @@ pub enum EventKind {
     KeyRotate,
     /// A webhook was made, changed or removed.
     WebhookChange,
+    /// A scanner has looked at an image.
+    ScanComplete,
+    /// New advisories have changed what is known of an image.
+    ScanChange,
+    /// A scanner could not look at an image.
+    ScanFail,
+    /// An image is held back until a scan or a person lets it go.
+    QuarantineHold,
+    /// An image that was held is let go.
+    QuarantineRelease,
+    /// A rule about what is held was made, changed or removed.
+    QuarantineChange,
+    /// Advisories were imported or removed.
+    AdvisoryChange,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -91,7 +105,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 31] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -113,6 +127,13 @@ impl EventKind {
         Self::TrustChange,
         Self::KeyRotate,
         Self::WebhookChange,
+        Self::ScanComplete,
+        Self::ScanChange,
+        Self::ScanFail,
+        Self::QuarantineHold,
+        Self::QuarantineRelease,
+        Self::QuarantineChange,
+        Self::AdvisoryChange,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -143,6 +164,13 @@ impl EventKind {
             Self::TrustChange => "trust.change",
             Self::KeyRotate => "key.rotate",
             Self::WebhookChange => "webhook.change",
+            Self::ScanComplete => "scan.complete",
+            Self::ScanChange => "scan.change",
+            Self::ScanFail => "scan.fail",
+            Self::QuarantineHold => "quarantine.hold",
+            Self::QuarantineRelease => "quarantine.release",
+            Self::QuarantineChange => "quarantine.change",
+            Self::AdvisoryChange => "advisory.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",

@@ -94,6 +94,7 @@ impl<'r> Push<'r> {
             tags: tags.clone(),
             preconditions: new.preconditions,
             require_children: self.registry.config.require_children,
+            hold: None,
         };
         match self.registry.meta.put_manifest(self.repository(), put, self.grant.actor()).await? {
             Err(Refusal::Missing(missing)) => Err(Error::ManifestBlobUnknown(missing)),
@@ -110,11 +111,13 @@ impl<'r> Push<'r> {
                         self.repository()
                     )
                 });
+                let held = stored.held.filter(|_| !tags.is_empty());
+                let held = held.map(|reason| format!("held back: {reason}"));
                 Ok(Pushed {
                     digest: actual,
                     subject,
                     tags,
-                    warnings: warning.into_iter().collect(),
+                    warnings: warning.into_iter().chain(held).collect(),
                 })
             }
         }

@@ -5,16 +5,18 @@ mod admin;
 mod follow;
 mod jobs;
 mod running;
+mod scan;
 mod uploads;
 mod webhook;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use running::{Failure, Finished, Running};
+pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
 
@@ -23,8 +25,9 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::meta::Meta;
+use crate::plugin::Plugins;
 use crate::registry::Registry;
-use crate::remote::Hooks;
+use crate::remote::{Hooks, Outbound};
 
 /// How often what is noted in memory is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
@@ -49,6 +52,10 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// The way to where advisories are published.
+    pub outbound: Outbound,
+    /// Scanners, once there are plugins.
+    pub plugins: Arc<OnceLock<Plugins>>,
 }
 
 impl Worker {
@@ -62,6 +69,10 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).forget_jobs(stop));
         tasks.close();
         tasks.wait().await;
+    }
+
+    fn plugins(&self) -> Option<&Plugins> {
+        self.plugins.get()
     }
 
     /// Where this registry is, for those who are told of events.
