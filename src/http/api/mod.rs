@@ -20,6 +20,7 @@ mod repositories;
 mod robots;
 mod roles;
 mod scans;
+mod schedules;
 mod session;
 mod tags;
 mod tokens;
@@ -104,6 +105,7 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
+        .routes(routes!(schedules::list))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))

@@ -347,12 +347,25 @@ struct Fetch {
     url: String,
 }
 
+/// The job that has all sources fetched that the settings name.
+pub(in super::super) fn fetch_all() -> NewJob {
+    NewJob {
+        subject: "advisories".into(),
+        unique_key: Some("advisories".into()),
+        ..NewJob::new(FETCH.name, json!(null))
+    }
+}
+
 /// Brings the advisories of a source, unless they are the same as last time.
 pub(in super::super) async fn fetch(
     worker: &Worker,
     running: &Running,
 ) -> Result<Finished, Failure> {
-    let Fetch { name, url } = running.payload()?;
+    let Some(Fetch { name, url }) = running.payload()? else {
+        let sources = worker.config.advisories.named();
+        let following: Vec<_> = sources.map(|(name, url)| fetch_job(name, url)).collect();
+        return Ok(Finished { result: Some(format!("{} sources", following.len())), following });
+    };
     let (_, sources) = worker.meta.list_advisory_sources().await?;
     let known = sources.iter().find(|source| source.name == name && source.origin == url);
     let etag = known.and_then(|source| source.etag.clone());

@@ -24,7 +24,7 @@ use crate::plugin::{
 };
 
 pub use advisories::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT};
-pub(super) use advisories::{FETCH, fetch};
+pub(super) use advisories::{FETCH, fetch, fetch_all};
 pub(super) use rematch::{REMATCH, rematch};
 
 /// Layers are unpacked and read on two threads at most, beside everything else.
