@@ -31,6 +31,7 @@ mod refresh;
 mod repository;
 mod role;
 mod scan;
+mod scan_change;
 mod scan_search;
 mod schedule;
 mod session;

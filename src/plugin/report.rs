@@ -278,8 +278,9 @@ impl ScanResult {
 /// What a policy reads of the reports about an image, or about those of an index: of each scanner that has looked at all of
 /// them, the largest numbers.
 pub(super) fn summaries(reports: &[ScanReport]) -> Vec<wit::ScanSummary> {
-    let mut found: BTreeMap<&str, Option<(Timestamp, SeverityCounts, BTreeMap<String, String>)>> =
-        BTreeMap::new();
+    /// What is known of a scanner; nothing if it has not looked at all of the images.
+    type Known = Option<(Timestamp, SeverityCounts, BTreeMap<String, String>)>;
+    let mut found: BTreeMap<&str, Known> = BTreeMap::new();
     for report in reports {
         let entry = report.finished_at.map(|at| (at, report.counts, report.attributes.clone()));
         let merged = match (found.remove(&*report.scanner), entry) {

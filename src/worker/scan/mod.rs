@@ -180,7 +180,7 @@ impl Worker {
 /// Does one scan.
 pub(super) async fn scan(worker: &Worker, running: &Running) -> Result<Finished, Failure> {
     let wanted: Wanted = running.payload()?;
-    let outcome = wanted.run(worker, running).await;
+    let outcome = run(&wanted, worker, running).await;
     let by = Actor::internal(SCANNER);
     let (reason, is_final) = match &outcome {
         Ok(_) | Err(Failure::Later(_)) => return outcome,
@@ -196,73 +196,71 @@ pub(super) async fn scan(worker: &Worker, running: &Running) -> Result<Finished,
     outcome
 }
 
-impl Wanted {
-    async fn run(&self, worker: &Worker, running: &Running) -> Result<Finished, Failure> {
-        let (repository, digest) = (&self.repository, &self.digest);
-        if !worker.is_image(repository, digest).await? {
-            worker.meta.forget_scan(digest, &self.scanner).await?;
-            return Ok(Finished::with("the image is gone, or is none"));
-        }
-        let scanners = worker.scanners_of(repository);
-        let scanner = scanners.iter().find(|known| known.name.as_str() == self.scanner);
-        let Some(scanner) = scanner else {
-            return Err(Failure::Permanent(format!(
-                "the scanner {} is not in force for {repository}",
-                self.scanner
-            )));
-        };
-        let known = worker.meta.find_scan(digest, &self.scanner).await?;
-        let is_done = known.is_some_and(|known| {
-            known.state == ScanState::Done
-                && known.component.as_deref() == Some(scanner.component.as_str())
-        });
-        if is_done && !self.again {
-            // Another repository had it: only what lies beside the image is missing here.
-            documents::write(worker, repository, digest, &self.scanner, None).await?;
-            return Ok(Finished::with("it was scanned before"));
-        }
-        worker.meta.begin_scan(digest, &self.scanner).await?;
-        let report = self.ask(worker, running, scanner).await?;
-        running.check()?;
-        let generation = worker.advisories().await?;
-        let (packages, documents) = (report.packages.len(), report.documents.clone());
-        let outcome = outcome(scanner, report, generation).await?;
-        let findings = outcome.findings.len();
-        let by = Actor::internal(SCANNER);
-        if !worker.meta.finish_scan(digest, &self.scanner, outcome, &by).await? {
-            return Ok(Finished::with("the image is gone"));
-        }
-        documents::write(worker, repository, digest, &self.scanner, Some(documents)).await?;
-        Ok(Finished::with(format!("{packages} packages, {findings} findings")))
+async fn run(wanted: &Wanted, worker: &Worker, running: &Running) -> Result<Finished, Failure> {
+    let (repository, digest) = (&wanted.repository, &wanted.digest);
+    if !worker.is_image(repository, digest).await? {
+        worker.meta.forget_scan(digest, &wanted.scanner).await?;
+        return Ok(Finished::with("the image is gone, or is none"));
     }
+    let scanners = worker.scanners_of(repository);
+    let scanner = scanners.iter().find(|known| known.name.as_str() == wanted.scanner);
+    let Some(scanner) = scanner else {
+        return Err(Failure::Permanent(format!(
+            "the scanner {} is not in force for {repository}",
+            wanted.scanner
+        )));
+    };
+    let known = worker.meta.find_scan(digest, &wanted.scanner).await?;
+    let is_done = known.is_some_and(|known| {
+        known.state == ScanState::Done
+            && known.component.as_deref() == Some(scanner.component.as_str())
+    });
+    if is_done && !wanted.again {
+        // Another repository had it: only what lies beside the image is missing here.
+        documents::write(worker, repository, digest, &wanted.scanner, None).await?;
+        return Ok(Finished::with("it was scanned before"));
+    }
+    worker.meta.begin_scan(digest, &wanted.scanner).await?;
+    let report = ask(wanted, worker, running, scanner).await?;
+    running.check()?;
+    let generation = worker.advisories().await?;
+    let (packages, documents) = (report.packages.len(), report.documents.clone());
+    let outcome = outcome(scanner, report, generation).await?;
+    let findings = outcome.findings.len();
+    let by = Actor::internal(SCANNER);
+    if !worker.meta.finish_scan(digest, &wanted.scanner, outcome, &by).await? {
+        return Ok(Finished::with("the image is gone"));
+    }
+    documents::write(worker, repository, digest, &wanted.scanner, Some(documents)).await?;
+    Ok(Finished::with(format!("{packages} packages, {findings} findings")))
+}
 
-    async fn ask(
-        &self,
-        worker: &Worker,
-        running: &Running,
-        scanner: &ScannerInForce,
-    ) -> Result<Report, Failure> {
-        let plugins = worker.plugins().ok_or(Failure::Later(Duration::from_secs(10)))?;
-        let reference = Reference::Digest(self.digest.clone());
-        let (meta, blobs) = (worker.meta.clone(), worker.blobs.clone());
-        let image =
-            ImageSource::find_in_registry(meta, blobs, self.repository.clone(), &reference).await;
-        let image = image.map_err(Failure::retry)?;
-        let context = CallContext::new(format!("job-{}", running.job().id));
-        let answer = tokio::select! {
-            answer = plugins.scan(&scanner.name, &context, image) => answer,
-            () = running.stop.cancelled() => return Err(Failure::Cancelled),
-        };
-        answer.map_err(|error| match error {
-            // The same image will be refused the same way.
-            CallError::Refused {
-                kind: Refusal::Invalid | Refusal::Denied | Refusal::LimitExceeded,
-                ..
-            }
-            | CallError::Malformed(_) => Failure::permanent(error),
-            other => Failure::retry(other),
-        })
-    }
+async fn ask(
+    wanted: &Wanted,
+    worker: &Worker,
+    running: &Running,
+    scanner: &ScannerInForce,
+) -> Result<Report, Failure> {
+    let plugins = worker.plugins().ok_or(Failure::Later(Duration::from_secs(10)))?;
+    let reference = Reference::Digest(wanted.digest.clone());
+    let (meta, blobs) = (worker.meta.clone(), worker.blobs.clone());
+    let image =
+        ImageSource::find_in_registry(meta, blobs, wanted.repository.clone(), &reference).await;
+    let image = image.map_err(Failure::retry)?;
+    let context = CallContext::new(format!("job-{}", running.job().id));
+    let answer = tokio::select! {
+        answer = plugins.scan(&scanner.name, &context, image) => answer,
+        () = running.stop.cancelled() => return Err(Failure::Cancelled),
+    };
+    answer.map_err(|error| match error {
+        // The same image will be refused the same way.
+        CallError::Refused {
+            kind: Refusal::Invalid | Refusal::Denied | Refusal::LimitExceeded,
+            ..
+        }
+        | CallError::Malformed(_) => Failure::permanent(error),
+        other => Failure::retry(other),
+    })
 }
 
 /// What is kept of a report: with what advisories say of its packages.
