@@ -255,6 +255,7 @@ impl App {
             auth: auth.clone(),
             registry: registry.clone(),
             hooks: Hooks::new()?,
+            outbound: Outbound::new(OutboundOptions::default()),
             plugins: plugins.clone(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());

@@ -58,7 +58,7 @@ use token::{Holder, Tokens, Verified};
 use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::meta::{Account, AccountKind, Actor, Meta, RefreshToken, Token};
-use crate::oci::{Algorithm, Scope};
+use crate::oci::{Action, Algorithm, RepositoryName, Scope};
 use crate::plugin::{CredentialKind, Plugins};
 use crate::secret::{Secret, random_text};
 
@@ -237,6 +237,18 @@ impl Auth {
     }
 
     /// Whoever can write to the data directory: they may do everything. Never made for what comes over the network.
+    /// The right to do something to a repository for a task of Berth's own, under whose name it is written down.
+    pub async fn grant_to_berth(
+        &self,
+        action: Action,
+        repository: RepositoryName,
+        task: &str,
+    ) -> Result<Grant, Error> {
+        let grant = self.machine().await?.grant(action, repository)?;
+        Ok(grant.by_task(task))
+    }
+
+    /// Whoever has the data directory.
     pub async fn machine(&self) -> Result<Principal, Error> {
         Ok(Principal::new(Who::Machine, self.rules().await?))
     }

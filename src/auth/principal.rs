@@ -519,6 +519,11 @@ impl Grant {
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
+
+    /// The same, done by a task of Berth's own.
+    pub(super) fn by_task(self, name: &str) -> Self {
+        Self { actor: Actor::internal(name), ..self }
+    }
 }
 
 /// Proof that a principal may list repositories. Only [`Principal::grant_catalog`] makes one.

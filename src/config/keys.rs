@@ -106,6 +106,14 @@ pub const KEYS: &[(&str, &str)] = &[
     ("jobs.keep", "How long jobs that have ended, and deliveries to webhooks, can be looked at."),
     ("jobs.keep_failed", "How long jobs that failed can be looked at and tried again."),
     (
+        "advisories.schedule",
+        "When the advisories of `advisories.sources` are fetched, as a line of cron: `30 4 * * *`. Empty: only when somebody asks.",
+    ),
+    (
+        "advisories.sources",
+        "Where advisories in OSV format are published: `NAME=URL` of an export each, such as `debian=https://osv-vulnerabilities.storage.googleapis.com/Debian/all.zip`.",
+    ),
+    (
         "gc.schedule",
         "When garbage is collected: minute, hour, day of the month, month, day of the week, and a time zone if it is not UTC, such as `0 3 * * * Europe/Berlin`. Empty: only when somebody asks.",
     ),

@@ -31,6 +31,8 @@ pub struct Config {
     pub audit: Audit,
     /// Work that waits.
     pub jobs: Jobs,
+    /// What is known of vulnerabilities.
+    pub advisories: Advisories,
     /// Garbage.
     pub gc: Gc,
     /// Figures for Prometheus.
@@ -272,6 +274,39 @@ pub struct Jobs {
     pub keep_failed: HumanDuration,
 }
 
+/// `[advisories]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advisories {
+    /// When the sources are fetched.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+    /// `NAME=URL` of each.
+    pub sources: Vec<String>,
+}
+
+impl Advisories {
+    /// Name and URL of each source.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources.iter().filter_map(|source| source.split_once('='))
+    }
+
+    fn check(&self) -> Vec<(&'static str, String)> {
+        let is_url = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        let good = |source: &&String| {
+            source.split_once('=').is_some_and(|(name, url)| !name.is_empty() && is_url(url))
+        };
+        let bad = self.sources.iter().find(|source| !good(source));
+        let what = |source: &String| {
+            let what = format!(
+                "`{source}` is none: write a name and a URL, such as `debian=https://host/all.zip`"
+            );
+            ("advisories.sources", what)
+        };
+        bad.map(what).into_iter().collect()
+    }
+}
+
 /// `[gc]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -449,6 +484,7 @@ impl Config {
         at_least("auth.session_lifetime", self.auth.session_lifetime, 60, "one minute");
         at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
         problems.extend(self.storage.check());
+        problems.extend(self.advisories.check());
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));

@@ -13,6 +13,7 @@ use crate::meta;
 use crate::oci::{ErrorCode, RepositoryName, UploadId};
 use crate::plugin::PluginName;
 use crate::registry;
+use crate::worker::AdvisoryError;
 
 /// A failure on its way to the client.
 #[derive(Debug)]
@@ -333,6 +334,17 @@ impl From<AdminError> for Error {
     }
 }
 
+impl From<AdvisoryError> for Error {
+    fn from(error: AdvisoryError) -> Self {
+        use AdvisoryError as E;
+        match error {
+            E::Meta(cause) => cause.into(),
+            E::Io { .. } | E::Stopped => Self::internal(error),
+            other => Self::invalid(other),
+        }
+    }
+}
+
 impl From<meta::Error> for Error {
     fn from(error: meta::Error) -> Self {
         match error {
@@ -371,6 +383,7 @@ impl From<registry::Error> for Error {
             }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+            E::Held { .. } => client(StatusCode::FORBIDDEN, ErrorCode::Denied),
             E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
             E::UploadUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
             E::UploadBusy => client(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid)

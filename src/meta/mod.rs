@@ -5,6 +5,7 @@
 //! that is not there, a tag that moved) is a value of the answer; [`Error`] is a failure of the database.
 
 mod account;
+mod advisory;
 mod binding;
 mod blob;
 mod cache;
@@ -26,9 +27,13 @@ mod migrate;
 mod outbox;
 mod plugin;
 mod provider;
+mod quarantine;
 mod refresh;
 mod repository;
 mod role;
+mod scan;
+mod scan_change;
+mod scan_search;
 mod schedule;
 mod session;
 mod subject;
@@ -48,6 +53,7 @@ pub use account::{
     Account, AccountChange, AccountChanged, AccountKind, ExternalAccount, NewAccount,
     RoleEverywhere,
 };
+pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
@@ -70,9 +76,12 @@ pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
+pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
+pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, SeverityCounts};
+pub use scan_search::{FindingFilter, Located, ScanPlace};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
 pub use subject::{InvalidSubject, Subject, SubjectKind};

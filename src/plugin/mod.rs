@@ -74,5 +74,6 @@ pub use package::{MANIFEST_SECTION, MOST_COMPONENT_BYTES, Package};
 pub use plugins::{Description, Options, Plugins, Prepared, Status};
 pub use replication::ReplicationTarget;
 pub use report::{Document, Finding, Package as FoundPackage, Report, ScanResult, Severity};
+pub use scanning::ScannerInForce;
 pub use schema::{ConfigProblem, Kind, Schema, Setting};
 pub use trace::{CallRecord, Ending, Level, LogLine, Observer};

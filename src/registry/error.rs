@@ -31,6 +31,20 @@ pub enum Error {
         /// What was looked for.
         reference: Reference,
     },
+    /// The image waits for a scan or a person.
+    #[error(
+        "{repository} holds {reference} back: {reason}. A scan or `berth quarantine release {repository}@{digest}` lets it go"
+    )]
+    Held {
+        /// Where.
+        repository: RepositoryName,
+        /// What was asked for.
+        reference: Reference,
+        /// Which image.
+        digest: Digest,
+        /// Why.
+        reason: String,
+    },
     /// The repository has no such blob.
     #[error("{repository} has no blob {digest}")]
     BlobUnknown {

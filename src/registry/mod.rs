@@ -10,6 +10,7 @@ mod leftovers;
 mod pull;
 mod push;
 mod remove;
+mod scans;
 mod sessions;
 mod upload;
 
@@ -20,11 +21,12 @@ pub use error::Error;
 pub use pull::{Blob, Page, Pull};
 pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
+pub use scans::Scans;
 pub use upload::{BodyPart, Mounted};
 
 use sessions::Sessions;
 
-use crate::auth::{Principal, Refusal};
+use crate::auth::{Grant, Principal, Refusal};
 use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config;
@@ -72,6 +74,18 @@ impl Registry {
         name: RepositoryName,
     ) -> Result<Push<'_>, Refusal> {
         Ok(Push::new(self, principal.grant_push(name)?))
+    }
+
+    /// Writing to a repository, by a right that is there already: for what Berth does by itself.
+    #[must_use]
+    pub fn push_as(&self, grant: Grant) -> Push<'_> {
+        Push::new(self, grant)
+    }
+
+    /// Removing from a repository, likewise.
+    #[must_use]
+    pub fn remove_as(&self, grant: Grant) -> Remove<'_> {
+        Remove::new(self, grant)
     }
 
     /// Removing from a repository.

@@ -95,6 +95,7 @@ impl<'r> Push<'r> {
             tags: tags.clone(),
             preconditions: new.preconditions,
             require_children: self.registry.config.require_children,
+            hold: None,
         };
         match self.registry.meta.put_manifest(self.repository(), put, self.grant.actor()).await? {
             Err(Refusal::Missing(missing)) => Err(Error::ManifestBlobUnknown(missing)),
@@ -111,7 +112,9 @@ impl<'r> Push<'r> {
                         self.repository()
                     )
                 });
-                warnings.extend(warning);
+                let held = stored.held.filter(|_| !tags.is_empty());
+                let held = held.map(|reason| format!("held back: {reason}"));
+                warnings.extend(warning.into_iter().chain(held));
                 Ok(Pushed { digest: actual, subject, tags, warnings })
             }
         }

@@ -55,6 +55,7 @@ impl Worker {
         let webhooks = self.meta.list_webhooks().await?;
         let mut jobs = sink::caused_by(self, events);
         for event in events {
+            jobs.extend(self.scans_caused_by(event).await?);
             jobs.extend(webhooks.iter().filter_map(|hook| webhook::caused_by(hook, event)));
         }
         Ok(jobs)

@@ -3,6 +3,7 @@
 //! Its description (OpenAPI 3.1) is made from the handlers and the types that they take and give.
 
 mod access;
+mod advisories;
 mod bindings;
 mod directories;
 mod event_stream;
@@ -16,14 +17,17 @@ mod keys;
 mod plugin_views;
 mod plugins;
 mod providers;
+mod quarantine;
 mod repositories;
 mod robots;
 mod roles;
+mod scans;
 mod schedules;
 mod session;
 mod tags;
 mod tokens;
 mod users;
+mod vulnerabilities;
 mod webhooks;
 
 use std::sync::{Arc, OnceLock};
@@ -56,6 +60,17 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tags::list))
         .routes(routes!(tags::show, tags::delete))
         .routes(routes!(tags::history))
+        .routes(routes!(scans::show, scans::request))
+        .routes(routes!(scans::findings))
+        .routes(routes!(scans::packages))
+        .routes(routes!(vulnerabilities::list))
+        .routes(routes!(vulnerabilities::packages))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::release))
+        .routes(routes!(quarantine::rules))
+        .routes(routes!(quarantine::put_rule, quarantine::remove_rule))
+        .routes(routes!(advisories::status))
+        .routes(routes!(advisories::import, advisories::fetch, advisories::remove))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::set_password))
