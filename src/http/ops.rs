@@ -93,6 +93,23 @@ async fn figures(app: &App) -> Vec<Figure> {
         let help = "Jobs that have not ended, or failed";
         figures.push(Figure::Gauges("jobs", help, labelled.collect()));
     }
+    if let Ok(counts) = app.meta.count_scans().await {
+        let labelled = counts
+            .into_iter()
+            .map(|(state, number)| (vec![("state", state.as_str().to_owned())], number));
+        let help = "Reports of scanners about images";
+        figures.push(Figure::Gauges("scans", help, labelled.collect()));
+    }
+    if let Ok(held) = app.meta.count_held().await {
+        figures.push(Figure::Gauge("quarantined_images", "Images that are held back", held));
+    }
+    if let Ok((generation, sources)) = app.meta.list_advisory_sources().await {
+        let help = "Rises whenever advisories change";
+        figures.push(Figure::Gauge("advisory_generation", help, generation));
+        let labelled =
+            sources.into_iter().map(|source| (vec![("source", source.name)], source.advisories));
+        figures.push(Figure::Gauges("advisories", "Advisories", labelled.collect()));
+    }
     if let Some(bytes) = app.database_size().await {
         figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));
     }

@@ -81,6 +81,22 @@ pub enum EventKind {
     KeyRotate,
     /// A webhook was made, changed or removed.
     WebhookChange,
+    /// A plugin was installed, changed or removed.
+    PluginChange,
+    /// A scanner has looked at an image.
+    ScanComplete,
+    /// New advisories have changed what is known of an image.
+    ScanChange,
+    /// A scanner could not look at an image.
+    ScanFail,
+    /// An image is held back until a scan or a person lets it go.
+    QuarantineHold,
+    /// An image that was held is let go.
+    QuarantineRelease,
+    /// A rule about what is held was made, changed or removed.
+    QuarantineChange,
+    /// Advisories were imported or removed.
+    AdvisoryChange,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -91,7 +107,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 32] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -113,6 +129,14 @@ impl EventKind {
         Self::TrustChange,
         Self::KeyRotate,
         Self::WebhookChange,
+        Self::PluginChange,
+        Self::ScanComplete,
+        Self::ScanChange,
+        Self::ScanFail,
+        Self::QuarantineHold,
+        Self::QuarantineRelease,
+        Self::QuarantineChange,
+        Self::AdvisoryChange,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -143,6 +167,14 @@ impl EventKind {
             Self::TrustChange => "trust.change",
             Self::KeyRotate => "key.rotate",
             Self::WebhookChange => "webhook.change",
+            Self::PluginChange => "plugin.change",
+            Self::ScanComplete => "scan.complete",
+            Self::ScanChange => "scan.change",
+            Self::ScanFail => "scan.fail",
+            Self::QuarantineHold => "quarantine.hold",
+            Self::QuarantineRelease => "quarantine.release",
+            Self::QuarantineChange => "quarantine.change",
+            Self::AdvisoryChange => "advisory.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",

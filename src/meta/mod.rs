@@ -5,6 +5,7 @@
 //! that is not there, a tag that moved) is a value of the answer; [`Error`] is a failure of the database.
 
 mod account;
+mod advisory;
 mod binding;
 mod blob;
 mod cache;
@@ -15,6 +16,7 @@ mod error;
 mod event;
 mod federation;
 mod group;
+mod installed_plugin;
 mod issuer;
 mod job;
 mod key;
@@ -25,9 +27,13 @@ mod migrate;
 mod outbox;
 mod plugin;
 mod provider;
+mod quarantine;
 mod refresh;
 mod repository;
 mod role;
+mod scan;
+mod scan_change;
+mod scan_search;
 mod schedule;
 mod session;
 mod subject;
@@ -47,6 +53,7 @@ pub use account::{
     Account, AccountChange, AccountChanged, AccountKind, ExternalAccount, NewAccount,
     RoleEverywhere,
 };
+pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;
@@ -61,6 +68,7 @@ pub use event::{
 };
 pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
+pub use installed_plugin::{InstalledPlugin, PluginRelease, PreviousRelease};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
@@ -68,9 +76,12 @@ pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
+pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
+pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, SeverityCounts};
+pub use scan_search::{FindingFilter, Located, ScanPlace};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
@@ -159,6 +170,12 @@ impl Meta {
     #[must_use]
     pub fn watch_jobs(&self) -> watch::Receiver<()> {
         self.db.epochs.watch_jobs()
+    }
+
+    /// Tells whenever an installed plugin may have changed, also by another process.
+    #[must_use]
+    pub fn watch_plugins(&self) -> watch::Receiver<()> {
+        self.db.epochs.watch_plugins()
     }
 
     /// Whether the database answers, to readers and to the writer; nothing is written.

@@ -6,7 +6,9 @@ mod collect;
 mod follow;
 mod jobs;
 mod running;
+mod scan;
 mod schedule;
+mod sink;
 mod uploads;
 mod webhook;
 
@@ -17,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use running::{Failure, Finished, Running};
+pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
 pub use schedule::{ScheduleState, Scheduled};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
@@ -26,8 +29,9 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::meta::Meta;
+use crate::plugin::Plugins;
 use crate::registry::Registry;
-use crate::remote::Hooks;
+use crate::remote::{Hooks, Outbound};
 
 /// How often what is noted in memory is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
@@ -52,6 +56,10 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// The way to where advisories are published.
+    pub outbound: Outbound,
+    /// Plugins in force.
+    pub plugins: Plugins,
 }
 
 impl Worker {

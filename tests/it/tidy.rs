@@ -15,9 +15,9 @@ use berth::oci::{Algorithm, ErrorCode};
 use crate::support::TestApp;
 
 /// The rooms of `src`; each may use those before it.
-const ROOMS: [&str; 15] = [
+const ROOMS: [&str; 16] = [
     "clock", "secret", "metrics", "oci", "config", "meta", "blob", "remote", "plugin", "auth",
-    "registry", "worker", "app", "http", "cli",
+    "registry", "install", "worker", "app", "http", "cli",
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.
