@@ -12,6 +12,7 @@ use http::header;
 use super::Error;
 use crate::app::App;
 use crate::auth::{Need, Principal};
+use crate::meta::ScanState;
 use crate::metrics::Figure;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -94,9 +95,11 @@ async fn figures(app: &App) -> Vec<Figure> {
         figures.push(Figure::Gauges("jobs", help, labelled.collect()));
     }
     if let Ok(counts) = app.meta.count_scans().await {
-        let labelled = counts
-            .into_iter()
-            .map(|(state, number)| (vec![("state", state.as_str().to_owned())], number));
+        let labelled = ScanState::ALL.into_iter().map(|state| {
+            let found = counts.iter().find(|(counted, _)| *counted == state);
+            let number = found.map_or(0, |(_, number)| *number);
+            (vec![("state", state.as_str().to_owned())], number)
+        });
         let help = "Reports of scanners about images";
         figures.push(Figure::Gauges("scans", help, labelled.collect()));
     }
@@ -106,9 +109,8 @@ async fn figures(app: &App) -> Vec<Figure> {
     if let Ok((generation, sources)) = app.meta.list_advisory_sources().await {
         let help = "Rises whenever advisories change";
         figures.push(Figure::Gauge("advisory_generation", help, generation));
-        let labelled =
-            sources.into_iter().map(|source| (vec![("source", source.name)], source.advisories));
-        figures.push(Figure::Gauges("advisories", "Advisories", labelled.collect()));
+        let number = sources.iter().map(|source| source.advisories).sum();
+        figures.push(Figure::Gauge("advisories", "Advisories of all sources", number));
     }
     if let Some(bytes) = app.database_size().await {
         figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));

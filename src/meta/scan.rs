@@ -29,6 +29,9 @@ pub enum ScanState {
 }
 
 impl ScanState {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Waiting, Self::Running, Self::Done, Self::Failed];
+
     /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -50,8 +53,7 @@ impl ToValue for ScanState {
 impl FromColumn for ScanState {
     fn from_column(value: rusqlite::types::ValueRef<'_>) -> Result<Self, String> {
         let text = String::from_column(value)?;
-        let all = [Self::Waiting, Self::Running, Self::Done, Self::Failed];
-        let found = all.into_iter().find(|state| state.as_str() == text);
+        let found = Self::ALL.into_iter().find(|state| state.as_str() == text);
         found.ok_or_else(|| format!("`{text}` is no state of a scan"))
     }
 }

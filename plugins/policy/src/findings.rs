@@ -22,7 +22,8 @@ pub(crate) fn check(
     let scans = image.scans()?;
     if scans.is_empty() {
         if settings.require_scan || settings.scan_age.is_some() {
-            let message = "no scanner has looked at the image yet: wait for it, or run `berth scan`";
+            let message =
+                "no scanner has looked at the image yet: wait for it, or run `berth scan`";
             broken.push(Broken::new("require-scan", message));
         }
         return Ok(());
@@ -44,7 +45,10 @@ pub(crate) fn check(
     }
     bad.retain(|finding| {
         !(settings.only_fixable && finding.fixed_version.is_none())
-            && !settings.exceptions.iter().any(|exception| covers(exception, finding, repository, now))
+            && !settings
+                .exceptions
+                .iter()
+                .any(|exception| covers(exception, finding, repository, now))
     });
     if !bad.is_empty() {
         broken.push(Broken::new("max-severity", told(settings, &bad)));
@@ -88,7 +92,8 @@ fn told(settings: &Settings, bad: &[Finding]) -> String {
     let one = |finding: &Finding| {
         let mut text = finding.id.clone();
         if let Some(package) = &finding.package {
-            text = format!("{text} in {package} {}", finding.version.as_deref().unwrap_or_default());
+            text =
+                format!("{text} in {package} {}", finding.version.as_deref().unwrap_or_default());
         }
         match &finding.fixed_version {
             Some(fixed) => format!("{text} (fixed in {fixed})"),

@@ -104,8 +104,10 @@ fn media_types(settings: &Settings, image: &Image, manifest: &Manifest, broken: 
     let layers = image.layers();
     let kinds = layers.iter().map(|layer| layer.media_type.as_str());
     let all = kinds.chain(manifest.artifact_type.as_deref());
-    if let Some(kind) = all.into_iter().find(|kind| !allowed.iter().any(|glob| matches(glob, kind))) {
-        let message = format!("`{kind}` may not be pushed here: allowed are {}", allowed.join(", "));
+    if let Some(kind) = all.into_iter().find(|kind| !allowed.iter().any(|glob| matches(glob, kind)))
+    {
+        let message =
+            format!("`{kind}` may not be pushed here: allowed are {}", allowed.join(", "));
         broken.push(Broken::new("allowed-media-types", message));
     }
 }

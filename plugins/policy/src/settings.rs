@@ -59,12 +59,14 @@ impl Settings {
         settings.scan_age = optional(&settings.max_scan_age, duration)
             .map_err(|()| ("max-scan-age", "write a time such as `30d`".to_owned()))?;
         let place = |text: &str| SEVERITIES.iter().position(|severity| *severity == text);
-        settings.severity = optional(&settings.max_severity, place).map_err(|()| {
-            ("max-severity", format!("it is one of {}", SEVERITIES.join(", ")))
-        })?;
+        settings.severity = optional(&settings.max_severity, place)
+            .map_err(|()| ("max-severity", format!("it is one of {}", SEVERITIES.join(", "))))?;
         for exception in &settings.exceptions {
             if exception.id.is_empty() {
-                return Err(("exceptions", "each needs an `id`, such as `CVE-2026-1234`".to_owned()));
+                return Err((
+                    "exceptions",
+                    "each needs an `id`, such as `CVE-2026-1234`".to_owned(),
+                ));
             }
             if exception.until.as_deref().is_some_and(|day| date(day).is_none()) {
                 let message = format!("`until` of {} is a day such as `2026-12-31`", exception.id);

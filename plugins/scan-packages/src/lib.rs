@@ -3,7 +3,9 @@
 mod root;
 
 use berth_packages::{Distro, Inventory, Options, Package as Found, RootError, scan};
-use berth_plugin::{CallContext, Error, Image, Package, Plugin, Report, Scanner, StringMap, config};
+use berth_plugin::{
+    CallContext, Error, Image, Package, Plugin, Report, Scanner, StringMap, config,
+};
 
 use crate::root::Lent;
 
@@ -29,7 +31,8 @@ impl Scanner for ScanPackages {
         let mut report = Report::empty();
         report.attributes = attributes(&inventory);
         let distro = inventory.distro.as_ref();
-        report.packages = inventory.packages.into_iter().map(|found| package(found, distro)).collect();
+        report.packages =
+            inventory.packages.into_iter().map(|found| package(found, distro)).collect();
         Ok(report)
     }
 }

@@ -53,8 +53,9 @@ fn told(error: Error) -> RootError {
     match error {
         Error::NotFound(_) => RootError::NotFound,
         Error::LimitExceeded(_) => RootError::TooLarge,
-        Error::Unavailable(why) | Error::Invalid(why) | Error::Denied(why) | Error::Internal(why) => {
-            RootError::Failed(why)
-        }
+        Error::Unavailable(why)
+        | Error::Invalid(why)
+        | Error::Denied(why)
+        | Error::Internal(why) => RootError::Failed(why),
     }
 }

@@ -7,9 +7,7 @@ pub mod tar;
 
 use std::collections::HashSet;
 
-use berth_plugin::{
-    CallContext, Error, Finding, Image, Plugin, Report, Scanner, Severity, config,
-};
+use berth_plugin::{CallContext, Error, Finding, Image, Plugin, Report, Scanner, Severity, config};
 
 use crate::rules::{Found, Weight, in_file, in_text};
 use crate::tar::Entries;
@@ -69,7 +67,8 @@ impl Scanner for ScanSecrets {
         for (index, layer) in image.layers().iter().enumerate() {
             let mut entries = Entries::new(image.uncompressed(&layer.digest)?);
             while let Some(entry) = entries.next_file().map_err(unreadable)? {
-                if ignored.iter().any(|start| entry.path.starts_with(start.trim_start_matches('/'))) {
+                if ignored.iter().any(|start| entry.path.starts_with(start.trim_start_matches('/')))
+                {
                     continue;
                 }
                 if entry.size > largest {

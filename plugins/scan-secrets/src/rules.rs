@@ -27,14 +27,22 @@ impl Found {
     /// As much of the value as tells which one it is, and no more.
     #[must_use]
     pub fn masked(&self) -> String {
-        let shown: String = self.value.chars().take(if self.value.len() > 24 { 6 } else { 2 }).collect();
+        let shown: String =
+            self.value.chars().take(if self.value.len() > 24 { 6 } else { 2 }).collect();
         format!("{shown}… ({} characters)", self.value.chars().count())
     }
 }
 
 /// Directories whose keys are there to be tried with.
 const TRIALS: [&str; 8] = [
-    "/test/", "/tests/", "/testdata/", "/testing/", "/fixtures/", "/examples/", "share/doc/", "/spec/",
+    "/test/",
+    "/tests/",
+    "/testdata/",
+    "/testing/",
+    "/fixtures/",
+    "/examples/",
+    "share/doc/",
+    "/spec/",
 ];
 
 /// The secrets in a file.
@@ -88,7 +96,13 @@ fn assigned(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     let rules: [(&str, &str, &str, Weight, usize); 2] = [
         ("aws_secret_access_key", "aws-secret-key", "a secret key of AWS", Weight::Critical, 40),
-        ("AccountKey=", "azure-storage-key", "a key of an Azure storage account", Weight::Critical, 86),
+        (
+            "AccountKey=",
+            "azure-storage-key",
+            "a key of an Azure storage account",
+            Weight::Critical,
+            86,
+        ),
     ];
     for (name, rule, title, weight, length) in rules {
         let lower = text.to_ascii_lowercase();
@@ -126,7 +140,8 @@ fn private_keys(text: &str) -> Vec<Found> {
         if value.len() < 64 || !is_random(value.as_bytes()) {
             continue;
         }
-        let (weight, how) = if is_encrypted { (Weight::Medium, ", encrypted") } else { (Weight::High, "") };
+        let (weight, how) =
+            if is_encrypted { (Weight::Medium, ", encrypted") } else { (Weight::High, "") };
         let title = format!("a private key ({}{how})", kind.to_lowercase());
         found.push(Found { rule: "private-key", title, weight, line: line(text, at), value });
     }
@@ -156,29 +171,55 @@ fn by_name(path: &str, text: &str) -> Vec<Found> {
         found
     };
     if name == ".npmrc" {
-        let mut found = after("_authToken", Weight::Critical, "npm-credentials", "a token for an npm registry");
-        found.extend(after("_password", Weight::Critical, "npm-credentials", "a password for an npm registry"));
-        found.extend(after(":_auth", Weight::Critical, "npm-credentials", "credentials for an npm registry").into_iter().filter(|found| !found.value.starts_with("Token")));
+        let mut found =
+            after("_authToken", Weight::Critical, "npm-credentials", "a token for an npm registry");
+        found.extend(after(
+            "_password",
+            Weight::Critical,
+            "npm-credentials",
+            "a password for an npm registry",
+        ));
+        found.extend(
+            after(":_auth", Weight::Critical, "npm-credentials", "credentials for an npm registry")
+                .into_iter()
+                .filter(|found| !found.value.starts_with("Token")),
+        );
         return found;
     }
     if ends(".docker/config.json") || name == ".dockercfg" || name == ".dockerconfigjson" {
-        return after("\"auth\"", Weight::Critical, "docker-credentials", "credentials for a container registry");
+        return after(
+            "\"auth\"",
+            Weight::Critical,
+            "docker-credentials",
+            "credentials for a container registry",
+        );
     }
     if name == ".netrc" || name == "_netrc" {
         return after("password ", Weight::Critical, "netrc-credentials", "a password for a host");
     }
     if name == ".pypirc" {
-        return after("password", Weight::Critical, "pypi-credentials", "a password for a package index");
+        return after(
+            "password",
+            Weight::Critical,
+            "pypi-credentials",
+            "a password for a package index",
+        );
     }
     if name == ".git-credentials" || name == "pip.conf" {
         return credentials_in_urls(text);
     }
     if ends(".kube/config") || name == "kubeconfig" {
-        return after("client-key-data", Weight::Critical, "kubernetes-credentials", "a client's key for a Kubernetes cluster");
+        return after(
+            "client-key-data",
+            Weight::Critical,
+            "kubernetes-credentials",
+            "a client's key for a Kubernetes cluster",
+        );
     }
     if ends("etc/shadow") {
         let hashes = text.lines().enumerate().filter_map(|(number, line)| {
-            let hash = line.split(':').nth(1).filter(|hash| hash.starts_with('$') && hash.len() > 20)?;
+            let hash =
+                line.split(':').nth(1).filter(|hash| hash.starts_with('$') && hash.len() > 20)?;
             Some(Found {
                 rule: "password-hash",
                 title: "the hash of a password of an account".to_owned(),
@@ -196,7 +237,8 @@ fn by_name(path: &str, text: &str) -> Vec<Found> {
 fn credentials_in_urls(text: &str) -> Vec<Found> {
     let mut found = Vec::new();
     for (at, _) in text.match_indices("://") {
-        let authority = text[at + 3..].split(['/', ' ', '\r', '\n', '"', '\'']).next().unwrap_or_default();
+        let authority =
+            text[at + 3..].split(['/', ' ', '\r', '\n', '"', '\'']).next().unwrap_or_default();
         let Some((user, _)) = authority.rsplit_once('@') else { continue };
         let Some((_, password)) = user.split_once(':') else { continue };
         if password.len() >= 6 && !is_placeholder(password) {

@@ -24,7 +24,7 @@ use crate::worker::{ImportWish, LARGEST_EXPORT};
 
 /// Where advisories come from.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct SourceView {
+pub(super) struct AdvisorySourceView {
     name: String,
     /// The URL, or the file that somebody gave.
     origin: String,
@@ -40,7 +40,7 @@ pub(super) struct SourceView {
 
 /// How much is known.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct EcosystemView {
+pub(super) struct AdvisoryEcosystemView {
     name: String,
     /// Pairs of an advisory and a package.
     entries: u64,
@@ -48,29 +48,29 @@ pub(super) struct EcosystemView {
 
 /// What there is.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StatusView {
+pub(super) struct AdvisoryStatusView {
     /// Rises whenever advisories change.
     generation: u64,
-    sources: Vec<SourceView>,
-    ecosystems: Vec<EcosystemView>,
+    sources: Vec<AdvisorySourceView>,
+    ecosystems: Vec<AdvisoryEcosystemView>,
 }
 
 /// Where to fetch advisories from.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct FetchWish {
+pub(super) struct AdvisoryFetch {
     #[schema(example = "https://osv-vulnerabilities.storage.googleapis.com/Debian/all.zip")]
     url: String,
 }
 
 /// The job that does it.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FetchView {
+pub(super) struct AdvisoryFetchJob {
     /// Its number; nothing if one waits already.
     job: Option<i64>,
 }
 
-impl From<AdvisorySource> for SourceView {
+impl From<AdvisorySource> for AdvisorySourceView {
     fn from(source: AdvisorySource) -> Self {
         Self {
             name: source.name,
@@ -90,16 +90,16 @@ impl From<AdvisorySource> for SourceView {
     get,
     path = "/advisories",
     tag = "advisories",
-    responses((status = 200, body = StatusView))
+    responses((status = 200, body = AdvisoryStatusView))
 )]
 pub(super) async fn status(
     State(app): State<Arc<App>>,
     principal: Principal,
-) -> Result<Json<StatusView>, Error> {
+) -> Result<Json<AdvisoryStatusView>, Error> {
     app.auth.administer(&principal)?;
     let status = app.worker.advisory_status().await?;
-    let ecosystem = |(name, entries)| EcosystemView { name, entries };
-    Ok(Json(StatusView {
+    let ecosystem = |(name, entries)| AdvisoryEcosystemView { name, entries };
+    Ok(Json(AdvisoryStatusView {
         generation: status.generation,
         sources: status.sources.into_iter().map(Into::into).collect(),
         ecosystems: status.ecosystems.into_iter().map(ecosystem).collect(),
@@ -120,7 +120,7 @@ pub(super) async fn status(
         ("skip_invalid" = Option<bool>, Query, description = "leave records out that cannot be used")
     ),
     request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 200, body = SourceView))
+    responses((status = 200, body = AdvisorySourceView))
 )]
 pub(super) async fn import(
     State(app): State<Arc<App>>,
@@ -128,7 +128,7 @@ pub(super) async fn import(
     Path(name): Path<String>,
     query: Query,
     request: Request,
-) -> Result<Json<SourceView>, Error> {
+) -> Result<Json<AdvisorySourceView>, Error> {
     let administer = app.auth.administer(&principal)?;
     let origin = query.get("origin").unwrap_or("an upload");
     let wish = ImportWish {
@@ -180,18 +180,18 @@ async fn receive(app: &App, request: Request, path: &FilePath) -> Result<(), Err
     path = "/advisories/{source}",
     tag = "advisories",
     params(("source" = String, Path, example = "debian")),
-    request_body = FetchWish,
-    responses((status = 202, body = FetchView))
+    request_body = AdvisoryFetch,
+    responses((status = 202, body = AdvisoryFetchJob))
 )]
 pub(super) async fn fetch(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-    Input(wish): Input<FetchWish>,
-) -> Result<(StatusCode, Json<FetchView>), Error> {
+    Input(wish): Input<AdvisoryFetch>,
+) -> Result<(StatusCode, Json<AdvisoryFetchJob>), Error> {
     let administer = app.auth.administer(&principal)?;
     let job = app.worker.fetch_advisories(&name, &wish.url, administer.actor()).await?;
-    Ok((StatusCode::ACCEPTED, Json(FetchView { job })))
+    Ok((StatusCode::ACCEPTED, Json(AdvisoryFetchJob { job })))
 }
 
 /// Remove the advisories of a source

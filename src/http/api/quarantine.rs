@@ -21,7 +21,7 @@ use crate::oci::{Digest, RepositoryName, RepositoryPattern, Tag};
 
 /// An image that is held back.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct HeldView {
+pub(super) struct HeldImageView {
     #[schema(value_type = String)]
     repository: RepositoryName,
     #[schema(value_type = String)]
@@ -39,7 +39,7 @@ pub(super) struct HeldView {
 /// A page of images that are held, those that came first before others.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct HeldImages {
-    images: Vec<HeldView>,
+    images: Vec<HeldImageView>,
     /// The `last` of the next page.
     next: Option<String>,
 }
@@ -47,7 +47,7 @@ pub(super) struct HeldImages {
 /// Why something is let go.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Release {
+pub(super) struct QuarantineRelease {
     /// For the audit trail.
     #[serde(default)]
     reason: String,
@@ -55,7 +55,7 @@ pub(super) struct Release {
 
 /// A rule that holds pushed images back.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RuleView {
+pub(super) struct QuarantineRuleView {
     name: String,
     #[schema(value_type = Vec<String>)]
     repositories: Vec<RepositoryPattern>,
@@ -69,14 +69,14 @@ pub(super) struct RuleView {
 
 /// All rules.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RuleViews {
-    rules: Vec<RuleView>,
+pub(super) struct QuarantineRules {
+    rules: Vec<QuarantineRuleView>,
 }
 
 /// A rule to be made or changed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RuleWish {
+pub(super) struct QuarantineRuleWish {
     /// Patterns of repositories, such as `prod/**`.
     repositories: Vec<String>,
     /// Findings of this severity or worse hold an image; nothing: to be scanned is enough.
@@ -86,7 +86,7 @@ pub(super) struct RuleWish {
     scanners: Vec<String>,
 }
 
-impl From<HeldImage> for HeldView {
+impl From<HeldImage> for HeldImageView {
     fn from(image: HeldImage) -> Self {
         Self {
             repository: image.repository,
@@ -99,7 +99,7 @@ impl From<HeldImage> for HeldView {
     }
 }
 
-impl From<QuarantineRule> for RuleView {
+impl From<QuarantineRule> for QuarantineRuleView {
     fn from(rule: QuarantineRule) -> Self {
         Self {
             name: rule.name,
@@ -160,7 +160,7 @@ fn place(text: &str) -> Result<Option<Place>, Error> {
     path = "/repositories/{name}/quarantine/{digest}",
     tag = "quarantine",
     params(("name" = String, Path, example = "team%2Fapp"), ("digest" = String, Path)),
-    request_body = Release,
+    request_body = QuarantineRelease,
     responses((status = 204))
 )]
 pub(super) async fn release(
@@ -168,7 +168,7 @@ pub(super) async fn release(
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
     digest: Result<InPath<Digest>, Error>,
-    Input(wish): Input<Release>,
+    Input(wish): Input<QuarantineRelease>,
 ) -> Result<StatusCode, Error> {
     let manage = app.auth.manage(&principal, RepositoryPattern::exactly(&name))?;
     let InPath(digest) = digest?;
@@ -187,15 +187,15 @@ pub(super) async fn release(
     get,
     path = "/quarantine/rules",
     tag = "quarantine",
-    responses((status = 200, body = RuleViews))
+    responses((status = 200, body = QuarantineRules))
 )]
 pub(super) async fn rules(
     State(app): State<Arc<App>>,
     principal: Principal,
-) -> Result<Json<RuleViews>, Error> {
+) -> Result<Json<QuarantineRules>, Error> {
     app.auth.administer(&principal)?;
     let rules = app.meta.list_quarantine_rules().await?;
-    Ok(Json(RuleViews { rules: rules.into_iter().map(Into::into).collect() }))
+    Ok(Json(QuarantineRules { rules: rules.into_iter().map(Into::into).collect() }))
 }
 
 /// Make or change a rule
@@ -206,21 +206,21 @@ pub(super) async fn rules(
     path = "/quarantine/rules/{rule}",
     tag = "quarantine",
     params(("rule" = String, Path)),
-    request_body = RuleWish,
-    responses((status = 200, body = RuleView))
+    request_body = QuarantineRuleWish,
+    responses((status = 200, body = QuarantineRuleView))
 )]
 pub(super) async fn put_rule(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-    Input(wish): Input<RuleWish>,
-) -> Result<Json<RuleView>, Error> {
+    Input(wish): Input<QuarantineRuleWish>,
+) -> Result<Json<QuarantineRuleView>, Error> {
     let administer = app.auth.administer(&principal)?;
     let rule = checked(name, wish)?;
     Ok(Json(app.meta.put_quarantine_rule(rule, administer.actor()).await?.into()))
 }
 
-fn checked(name: String, wish: RuleWish) -> Result<QuarantineRule, Error> {
+fn checked(name: String, wish: QuarantineRuleWish) -> Result<QuarantineRule, Error> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
         return Err(AdminError::InvalidName {

@@ -31,7 +31,7 @@ pub(super) struct SeverityView {
 
 /// What one scanner says about one image.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct ReportView {
+pub(super) struct ScanReportView {
     /// The image; of an index, one of those that it lists.
     #[schema(value_type = String)]
     digest: Digest,
@@ -49,7 +49,7 @@ pub(super) struct ReportView {
     generation: u64,
     packages: u64,
     findings: SeverityView,
-    /// Findings that a newer version mends.
+    /// ScanFindings that a newer version mends.
     fixable: u64,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct ScansView {
     digest: Digest,
     /// Why it is held back, if it is.
     held: Option<String>,
-    reports: Vec<ReportView>,
+    reports: Vec<ScanReportView>,
 }
 
 /// Something that was found.
@@ -86,7 +86,7 @@ pub(super) struct FindingView {
 
 /// A page of findings, the worst first.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Findings {
+pub(super) struct ScanFindings {
     findings: Vec<FindingView>,
     /// The `last` of the next page.
     next: Option<u64>,
@@ -94,7 +94,7 @@ pub(super) struct Findings {
 
 /// A package that was found.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct PackageView {
+pub(super) struct FoundPackageView {
     name: String,
     version: String,
     /// Whose package it is: `deb`, `npm`, ...
@@ -106,15 +106,15 @@ pub(super) struct PackageView {
 
 /// A page of packages.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Packages {
-    packages: Vec<PackageView>,
+pub(super) struct ScanPackages {
+    packages: Vec<FoundPackageView>,
     /// The `last` of the next page.
     next: Option<u64>,
 }
 
 /// What is looked at now.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RequestedView {
+pub(super) struct ScansRequestedView {
     /// Images.
     #[schema(value_type = Vec<String>)]
     images: Vec<Digest>,
@@ -129,7 +129,7 @@ impl From<SeverityCounts> for SeverityView {
     }
 }
 
-impl From<ScanReport> for ReportView {
+impl From<ScanReport> for ScanReportView {
     fn from(report: ScanReport) -> Self {
         Self {
             digest: report.digest,
@@ -179,7 +179,7 @@ impl From<ScanFinding> for FindingView {
     }
 }
 
-impl From<ScanPackage> for PackageView {
+impl From<ScanPackage> for FoundPackageView {
     fn from(found: ScanPackage) -> Self {
         Self {
             purl: text(&found.detail["purl"]),
@@ -262,14 +262,14 @@ pub(super) async fn show(
         ("name" = String, Path, example = "team%2Fapp"),
         ("reference" = String, Path, description = "a tag or a digest")
     ),
-    responses((status = 202, body = RequestedView))
+    responses((status = 202, body = ScansRequestedView))
 )]
 pub(super) async fn request(
     State(app): State<Arc<App>>,
     principal: Principal,
     InPath(name): InPath<RepositoryName>,
     reference: Result<InPath<Reference>, Error>,
-) -> Result<(StatusCode, Json<RequestedView>), Error> {
+) -> Result<(StatusCode, Json<ScansRequestedView>), Error> {
     let grant = principal.grant(Action::Push, name.clone())?;
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
@@ -284,7 +284,7 @@ pub(super) async fn request(
     if requested.images.is_empty() {
         return Err(conflict(format!("{reference} is no image that could be scanned")));
     }
-    let view = RequestedView { images: requested.images, scanners: requested.scanners };
+    let view = ScansRequestedView { images: requested.images, scanners: requested.scanners };
     Ok((StatusCode::ACCEPTED, Json(view)))
 }
 
@@ -304,7 +304,7 @@ pub(super) async fn request(
         ("n" = Option<u64>, Query),
         ("last" = Option<u64>, Query)
     ),
-    responses((status = 200, body = Findings))
+    responses((status = 200, body = ScanFindings))
 )]
 pub(super) async fn findings(
     State(app): State<Arc<App>>,
@@ -312,7 +312,7 @@ pub(super) async fn findings(
     InPath(name): InPath<RepositoryName>,
     reference: Result<InPath<Reference>, Error>,
     query: Query,
-) -> Result<Json<Findings>, Error> {
+) -> Result<Json<ScanFindings>, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
     let paging = Paging::read(&query, PAGE)?;
@@ -321,7 +321,7 @@ pub(super) async fn findings(
     let at_least = severity(&query)?.unwrap_or_default();
     let page = pull.findings(&report, at_least, skip, paging.limit).await?;
     let next = page.more.then_some(skip + page.items.len() as u64);
-    Ok(Json(Findings { findings: page.items.into_iter().map(Into::into).collect(), next }))
+    Ok(Json(ScanFindings { findings: page.items.into_iter().map(Into::into).collect(), next }))
 }
 
 /// List the packages of an image
@@ -337,7 +337,7 @@ pub(super) async fn findings(
         ("n" = Option<u64>, Query),
         ("last" = Option<u64>, Query)
     ),
-    responses((status = 200, body = Packages))
+    responses((status = 200, body = ScanPackages))
 )]
 pub(super) async fn packages(
     State(app): State<Arc<App>>,
@@ -345,7 +345,7 @@ pub(super) async fn packages(
     InPath(name): InPath<RepositoryName>,
     reference: Result<InPath<Reference>, Error>,
     query: Query,
-) -> Result<Json<Packages>, Error> {
+) -> Result<Json<ScanPackages>, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
     let paging = Paging::read(&query, PAGE)?;
@@ -353,5 +353,5 @@ pub(super) async fn packages(
     let report = chosen(&pull, &reference, &query).await?;
     let page = pull.packages(&report, skip, paging.limit).await?;
     let next = page.more.then_some(skip + page.items.len() as u64);
-    Ok(Json(Packages { packages: page.items.into_iter().map(Into::into).collect(), next }))
+    Ok(Json(ScanPackages { packages: page.items.into_iter().map(Into::into).collect(), next }))
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::PAGE;
-use super::scans::{FindingView, PackageView, severity};
+use super::scans::{FindingView, FoundPackageView, severity};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::http::Error;
@@ -45,7 +45,7 @@ pub(super) struct PlacedPackage {
     #[schema(value_type = String)]
     digest: Digest,
     scanner: String,
-    package: PackageView,
+    package: FoundPackageView,
 }
 
 /// A page of places where a package is.
@@ -152,7 +152,7 @@ pub(super) async fn packages(
         repository: found.repository,
         digest: found.digest,
         scanner: found.scanner,
-        package: PackageView::from(found.what),
+        package: FoundPackageView::from(found.what),
     };
     Ok(Json(PlacedPackages { packages: page.items.into_iter().map(view).collect(), next }))
 }

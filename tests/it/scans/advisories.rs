@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use super::{advisory, command_line, debian, events, import, scanned, scans, start};
+use super::{advisory, command_line, debian, events, import, lines, scanned, scans, start};
 use crate::support::{Receiver, eventually};
 
 #[tokio::test]
@@ -58,9 +58,8 @@ async fn an_export_that_is_broken_changes_nothing() {
     let directory = host.berth.app.config.storage.data.join("advisories");
     assert_eq!(std::fs::read_dir(directory).unwrap().count(), 1, "nothing is left behind");
     // What is mostly good may be taken all the same; what is mostly not, is not.
-    let mut many: String = (0..200)
-        .map(|number| format!("{}\n", advisory(&format!("GHSA-{number}"), "npm", "a", "1", "low")))
-        .collect();
+    let good = |number| advisory(&format!("GHSA-{number}"), "npm", "a", "1", "low");
+    let mut many = lines(&(0..200).map(good).collect::<Vec<_>>());
     many.push_str("{\"id\": \"\"}");
     let path = "/api/v1/advisories/npm?skip_invalid=true";
     let source = admin.put(path, many).await.ok().json();

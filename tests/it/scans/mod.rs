@@ -31,6 +31,7 @@ const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU
 async fn start() -> Host {
     let host = Host::start().await;
     host.berth.app.worker.plugins.set(host.plugins.clone()).unwrap();
+    host.berth.app.start_worker();
     host
 }
 
@@ -72,9 +73,14 @@ fn advisory(id: &str, ecosystem: &str, name: &str, fixed: &str, severity: &str) 
     })
 }
 
+/// Records one after another.
+fn lines(advisories: &[Value]) -> String {
+    advisories.iter().map(Value::to_string).collect::<Vec<_>>().join("\n")
+}
+
 /// Imports advisories as one source.
 async fn import(admin: &Client, source: &str, advisories: &[Value]) -> Value {
-    let body: String = advisories.iter().map(|one| format!("{one}\n")).collect();
+    let body = lines(advisories);
     admin.put(&format!("/api/v1/advisories/{source}"), body).await.ok().json()
 }
 

@@ -153,7 +153,7 @@ async fn rules_about_findings_refuse_pulls_and_have_exceptions_that_end() {
         assert_eq!(rule.is_none(), counts, "{exception}");
     }
     assert_eq!(refused(json!({ "require-scan": true, "max-scan-age": "1d" }), pull).await, None);
-    host.berth.turn_clock(std::time::Duration::from_secs(3 * 86_400));
+    host.berth.turn_clock(std::time::Duration::from_hours(72));
     let old = refused(json!({ "max-scan-age": "1d" }), pull).await;
     assert_eq!(old.as_deref(), Some("max-scan-age"));
     // What nobody has looked at.

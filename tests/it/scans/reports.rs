@@ -124,7 +124,7 @@ async fn findings_and_packages_are_found_in_all_repositories_that_one_may_pull_f
         };
         (all.iter().map(one).collect::<Vec<_>>(), found["next"].clone())
     };
-    assert_eq!(list("package=libssl3").await.0, ["prod/app CVE-2026-1", "team/app CVE-2026-1"]);
+    assert_eq!(list("package=libssl3").await.0, ["team/app CVE-2026-1", "prod/app CVE-2026-1"]);
     assert_eq!(list("id=CVE-2026-4&repository=team/app").await.0, ["team/app CVE-2026-4"]);
     assert_eq!(list("severity=high&fixed=true").await.0.len(), 2);
     assert_eq!(list("fixed=false").await.0.len(), 0);
