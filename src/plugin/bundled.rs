@@ -18,7 +18,7 @@ macro_rules! bundled {
 }
 
 /// All of them, by name.
-const BUNDLED: &[Bundled] = bundled!["freeze"];
+const BUNDLED: &[Bundled] = bundled!["freeze", "policy", "scan-packages", "scan-secrets"];
 
 /// A plugin that comes with Berth.
 #[derive(Clone, Copy)]

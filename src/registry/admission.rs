@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Error, Registry};
 use crate::auth::{Grant, Principal};
-use crate::meta::StoredManifest;
+use crate::meta::{Hold, StoredManifest};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, RepositoryName, Tag};
 use crate::plugin::{
     AdmissionRequest, CallContext, ImageSource, Operation, Outcome, Person, Plugins,
@@ -40,6 +40,15 @@ impl<'a> Deed<'a> {
             attributes: BTreeMap::new(),
         }
     }
+}
+
+/// What plugins said to a push that may go on.
+#[derive(Debug, Default)]
+pub(super) struct Admitted {
+    /// For the client.
+    pub(super) warnings: Vec<String>,
+    /// Take it, and serve it only when somebody lets it go.
+    pub(super) hold: Option<Hold>,
 }
 
 /// A manifest as others refer to it.
@@ -121,18 +130,19 @@ impl Registry {
             .with_reference(Some(reference.clone()))
     }
 
-    /// Whether a manifest may be stored, and its tags be pointed at it; with warnings for the client.
+    /// Whether a manifest may be stored, and its tags be pointed at it. A plugin that would rather wait has it taken and held
+    /// back, as a rule of quarantine does.
     pub(super) async fn admit_push(
         &self,
         grant: &Grant,
         manifest: &Manifest,
         digest: &Digest,
         tags: &[Tag],
-    ) -> Result<Vec<String>, Error> {
-        let mut warnings = Vec::new();
+    ) -> Result<Admitted, Error> {
+        let mut admitted = Admitted::default();
         let asks = |operation| self.plugins.decides_about(operation);
         if !asks(Operation::Push) && !asks(Operation::Tag) {
-            return Ok(warnings);
+            return Ok(admitted);
         }
         let (name, shared) = (grant.repository(), Arc::new(manifest.clone()));
         let first = tags.first().map_or_else(|| digest.clone().into(), |tag| tag.clone().into());
@@ -149,9 +159,16 @@ impl Registry {
             }
             deed.target = Some(descriptor(manifest, digest));
             deed.image = Some(self.image(name, digest, Arc::clone(&shared), &reference));
-            warnings.extend(self.ask_for(grant, deed).await?);
+            match self.ask_for(grant, deed).await {
+                Ok(warnings) => admitted.warnings.extend(warnings),
+                Err(Error::HeldByPlugin { plugin, reason }) => {
+                    let by = format!("plugin:{plugin}");
+                    admitted.hold.get_or_insert(Hold { by, reason });
+                }
+                Err(error) => return Err(error),
+            }
         }
-        Ok(warnings)
+        Ok(admitted)
     }
 
     /// Whether a manifest may be read.

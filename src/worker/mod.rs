@@ -28,7 +28,7 @@ use crate::auth::Auth;
 use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::meta::Meta;
+use crate::meta::{self, Meta};
 use crate::plugin::Plugins;
 use crate::registry::Registry;
 use crate::remote::{Hooks, Outbound};
@@ -38,6 +38,9 @@ const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often jobs that ended long ago are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
+
+/// How many values of plugins are forgotten in one transaction.
+const FORGET_AT_ONCE: u64 = 1000;
 
 /// What the worker works with.
 #[derive(Clone, Debug)]
@@ -71,7 +74,7 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
-        tasks.spawn(Arc::clone(&worker).forget_jobs(stop));
+        tasks.spawn(Arc::clone(&worker).forget(stop));
         tasks.close();
         tasks.wait().await;
     }
@@ -99,25 +102,32 @@ impl Worker {
         }
     }
 
-    async fn forget_jobs(self: Arc<Self>, stop: CancellationToken) {
+    /// Forgets jobs that ended long ago, and what plugins kept for a time that is over, until `stop` is cancelled.
+    async fn forget(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            let (jobs, now) = (&self.config.jobs, self.clock.now());
-            let (ended, failed) = (now - jobs.keep.get(), now - jobs.keep_failed.get());
-            loop {
-                match self.meta.forget_jobs(ended, failed).await {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::error!(%error, "could not forget old jobs: {error}");
-                        break;
-                    }
-                }
+            if let Err(error) = self.forget_jobs().await {
+                tracing::error!(%error, "could not forget old jobs: {error}");
+            }
+            if let Err(error) = self.forget_plugin_values().await {
+                tracing::error!(%error, "could not forget old values of plugins: {error}");
             }
         }
+    }
+
+    async fn forget_jobs(&self) -> Result<(), meta::Error> {
+        let (jobs, now) = (&self.config.jobs, self.clock.now());
+        let (ended, failed) = (now - jobs.keep.get(), now - jobs.keep_failed.get());
+        while self.meta.forget_jobs(ended, failed).await? > 0 {}
+        Ok(())
+    }
+
+    async fn forget_plugin_values(&self) -> Result<(), meta::Error> {
+        while self.meta.purge_plugin_values(FORGET_AT_ONCE).await? > 0 {}
+        Ok(())
     }
 }

@@ -19,7 +19,8 @@ pub(crate) async fn warm(berth: &TestApp, package: &Package) {
     }
 }
 
-async fn keep(berth: &TestApp, package: &Package) {
+/// Keeps compiled code for other tests.
+pub(crate) async fn keep(berth: &TestApp, package: &Package) {
     let directory = berth.directory.path().join("data/plugins");
     let mut shelf = SHELF.lock().await;
     shelf.entry(package.digest().clone()).or_insert_with(|| Files::take(&directory));

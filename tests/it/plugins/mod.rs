@@ -7,7 +7,7 @@ mod figures;
 mod hooks;
 mod hostile;
 pub(crate) mod images;
-mod installed;
+pub(crate) mod installed;
 mod requests;
 mod store;
 mod swap;

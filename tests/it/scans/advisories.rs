@@ -4,13 +4,15 @@ use std::io::Write as _;
 
 use serde_json::json;
 
-use super::{advisory, command_line, debian, events, import, lines, scanned, scans, start};
+use super::{
+    advisory, calls, command_line, debian, events, import, install, lines, scanned, scans, start,
+};
 use crate::support::{Receiver, eventually};
 
 #[tokio::test]
 async fn new_advisories_are_matched_without_another_look_at_the_image() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     admin.push("team/app", "v1", &debian()).await;
     let reports = scanned(&admin, "team/app", "v1", 1).await;
@@ -29,7 +31,7 @@ async fn new_advisories_are_matched_without_another_look_at_the_image() {
     assert_eq!(count("critical").await, 0);
     admin.delete("/api/v1/advisories/npm").await.status(204);
     eventually("none", async || (count("low").await == 0).then_some(())).await;
-    assert_eq!(host.records().len(), 1, "the scanner has looked once");
+    assert_eq!(calls(&host.berth, "scan-packages").await, 1, "the scanner has looked once");
 }
 
 #[tokio::test]

@@ -6,11 +6,15 @@ mod quarantine;
 mod reports;
 mod secrets;
 
+use berth::plugin::Bundled;
 use serde_json::{Value, json};
 
 use crate::plugins::Host;
 use crate::plugins::images::{File, gzip, tar};
-use crate::support::{Blob, Client, Image, PASSWORD, Said, berth, berth_reads, eventually};
+use crate::plugins::installed::{keep, warm};
+use crate::support::{
+    Blob, Client, Image, PASSWORD, Said, TestApp, berth, berth_reads, eventually,
+};
 
 const STATUS: &str = "\
 Package: libssl3
@@ -27,12 +31,29 @@ Architecture: amd64
 
 const OS_RELEASE: &str = "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n";
 
-/// A Berth whose worker has the scanners of a plugin host.
+/// A Berth that works, and a plugin host of its own beside it to ask a policy with.
 async fn start() -> Host {
     let host = Host::start().await;
-    host.berth.app.worker.plugins.set(host.plugins.clone()).unwrap();
     host.berth.app.start_worker();
     host
+}
+
+/// Installs a plugin that comes with Berth, with all that it asks for.
+async fn install(berth: &TestApp, name: &str, config: Value) {
+    let package = Bundled::find(name).unwrap().package().unwrap();
+    warm(berth, &package).await;
+    let granted: Vec<String> = package.manifest().asks.iter().map(ToString::to_string).collect();
+    let wish = json!({ "source": format!("bundled:{name}"), "granted": granted, "config": config });
+    berth.admin().await.post_json("/api/v1/plugins", wish).await.status(201);
+    keep(berth, &package).await;
+}
+
+/// How often a plugin has answered.
+async fn calls(berth: &TestApp, name: &str) -> u64 {
+    let text = berth.admin().await.get("/metrics").await.ok().text();
+    let line =
+        format!(r#"berth_plugin_calls_total{{plugin="{name}",hook="scanner",ending="answered"}} "#);
+    text.lines().find_map(|found| found.strip_prefix(&line)).map_or(0, |n| n.parse().unwrap())
 }
 
 /// An image of some files, with a configuration.

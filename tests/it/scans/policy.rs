@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use berth::plugin::{AdmissionRequest, CallContext, Operation, Outcome, Verdict};
 use serde_json::{Value, json};
 
-use super::{advisory, debian, image_of, import, scanned, start};
+use super::{advisory, debian, image_of, import, install, scanned, start};
 use crate::plugins::{Host, bundled, terms};
 use crate::support::{Blob, Image};
 
@@ -117,7 +117,7 @@ async fn an_index_is_judged_by_its_images_and_a_referrer_is_left_alone() {
 #[tokio::test]
 async fn rules_about_findings_refuse_pulls_and_have_exceptions_that_end() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     let records = [
         advisory("CVE-2026-1", "Debian:12", "openssl", "3.0.15-1", "high"),

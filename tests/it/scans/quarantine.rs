@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{advisory, debian, events, image_of, import, scanned, scans, start};
+use super::{advisory, debian, events, image_of, import, install, scanned, scans, start};
 use crate::plugins::Host;
 use crate::support::{Client, Image, eventually};
 
@@ -22,7 +22,7 @@ async fn held(admin: &Client) -> Vec<serde_json::Value> {
 
 async fn with_scanner() -> (Host, Client) {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     (host, admin)
 }
@@ -42,7 +42,7 @@ async fn a_clean_image_is_served_once_it_is_scanned() {
     // Other repositories are as ever.
     admin.push("team/app", "v1", &debian()).await;
     admin.get("/v2/team/app/manifests/v1").await.ok();
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     admin.post_json("/api/v1/repositories/prod%2Fapp/scans/v1", json!({})).await.status(202);
     scanned(&admin, "prod/app", "v1", 1).await;
     pull(&admin, "v1").await.ok();

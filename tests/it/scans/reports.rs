@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{advisory, command_line, debian, events, image_of, import, scanned, scans, start};
+use super::{
+    advisory, calls, command_line, debian, events, image_of, import, install, scanned, scans, start,
+};
 use crate::support::{Image, eventually};
 
 #[tokio::test]
 async fn a_pushed_image_is_scanned_matched_and_documented() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     import(
         &admin,
@@ -84,7 +86,7 @@ async fn a_pushed_image_is_scanned_matched_and_documented() {
 #[tokio::test]
 async fn an_image_that_another_repository_has_is_not_looked_at_twice() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     admin.push("team/app", "v1", &debian()).await;
     scanned(&admin, "team/app", "v1", 1).await;
@@ -95,13 +97,13 @@ async fn an_image_that_another_repository_has_is_not_looked_at_twice() {
     })
     .await;
     assert_eq!(scans(&admin, "prod/app", "v1").await["reports"][0]["state"], "done");
-    assert_eq!(host.records().len(), 1, "one call of the scanner");
+    assert_eq!(calls(&host.berth, "scan-packages").await, 1, "one call of the scanner");
 }
 
 #[tokio::test]
 async fn findings_and_packages_are_found_in_all_repositories_that_one_may_pull_from() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     let records = [
         advisory("CVE-2026-1", "Debian:12", "openssl", "3.0.15-1", "high"),
@@ -152,7 +154,7 @@ async fn findings_and_packages_are_found_in_all_repositories_that_one_may_pull_f
 #[tokio::test]
 async fn what_cannot_be_scanned_fails_with_its_reason_and_artifacts_are_left_alone() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     // Its layer is no archive.
     admin.push("team/broken", "v1", &Image::of(["hello"])).await;
@@ -176,7 +178,7 @@ async fn what_cannot_be_scanned_fails_with_its_reason_and_artifacts_are_left_alo
 #[tokio::test]
 async fn the_command_line_scans_and_shows() {
     let host = start().await;
-    host.install_bundled("scan-packages", json!({})).await;
+    install(&host.berth, "scan-packages", json!({})).await;
     let admin = host.berth.admin().await;
     let records = [advisory("CVE-2026-1", "Debian:12", "openssl", "3.0.15-1", "high")];
     import(&admin, "debian", &records).await;

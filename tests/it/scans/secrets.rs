@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{image_of, scanned, start};
+use super::{image_of, install, scanned, start};
 use crate::plugins::images::{gzip, tar};
 use crate::support::{Blob, Image};
 
@@ -19,7 +19,7 @@ fn key() -> String {
 #[tokio::test]
 async fn secrets_are_found_in_every_layer_also_those_that_are_deleted_again() {
     let host = start().await;
-    host.install_bundled("scan-secrets", json!({ "ignored-paths": ["opt/known/"] })).await;
+    install(&host.berth, "scan-secrets", json!({ "ignored-paths": ["opt/known/"] })).await;
     let admin = host.berth.admin().await;
     let (token, key) = (token(), key());
     let script = format!("#!/bin/sh\n# deploy\nexport TOKEN={token}\n");
@@ -83,7 +83,7 @@ async fn secrets_are_found_in_every_layer_also_those_that_are_deleted_again() {
 #[tokio::test]
 async fn an_ordinary_image_has_no_secrets() {
     let host = start().await;
-    host.install_bundled("scan-secrets", json!({})).await;
+    install(&host.berth, "scan-secrets", json!({})).await;
     let admin = host.berth.admin().await;
     let image = image_of(
         &[
