@@ -9,6 +9,7 @@
 //! to a client.
 
 mod admission;
+mod artifact;
 mod binding;
 mod bindings;
 mod breaker;
@@ -46,6 +47,9 @@ mod ticker;
 mod trace;
 
 pub use admission::{AdmissionRequest, Note, Operation, Outcome, Person, Verdict};
+pub use artifact::{
+    ARTIFACT_TYPE, Artifact, MANIFEST_LAYER, SCHEMA_LAYER, WASM_CONFIG, WASM_LAYER,
+};
 pub use binding::{Binding, Fail, Mode, Terms};
 pub use call::CallContext;
 pub use capability::{Capabilities, Capability, ImagePart, InvalidCapability};

@@ -21,11 +21,12 @@ const ROOMS: [&str; 15] = [
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.
-const DOORS: [(&str, &str); 16] = [
+const DOORS: [(&str, &str); 17] = [
     ("prometheus_client", "metrics"),
     ("rusqlite", "meta"),
     ("opendal", "blob"),
     ("reqwest", "remote"),
+    ("wasmparser", "plugin"),
     ("wasmtime", "plugin"),
     ("ldap3", "auth"),
     ("x509_parser", "auth"),

@@ -7,6 +7,7 @@ mod figures;
 mod hooks;
 mod hostile;
 mod images;
+mod making;
 mod requests;
 mod store;
 mod swap;
