@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use bytes::Bytes;
 use clap::Args;
-use futures::{FutureExt as _, StreamExt as _};
+use futures::StreamExt as _;
 
 use super::super::client::{Connection, told};
 use super::super::copy::{Place, open_target};
@@ -14,7 +14,7 @@ use super::super::output::{print, print_json, say, size};
 use crate::oci::{Algorithm, MediaType};
 use crate::plugin::{Artifact, Package};
 use crate::remote::transfer::Blob;
-use crate::remote::{BlobStream, Error, Fetched};
+use crate::remote::{BlobStream, Fetched};
 
 const HELP: &str = "\
 The artifact has the layout of CNCF's working group for Wasm: other tools for Wasm find the component
@@ -60,7 +60,7 @@ impl Push {
             if repository.find_blob(&blob.digest).await.map_err(told)?.is_some() {
                 continue;
             }
-            let open = move |from: u64| part(bytes.clone(), from).boxed();
+            let open = move |from: u64| std::future::ready(Ok(part(&bytes, from)));
             repository.upload_blob(&blob, None, open, Arc::new(|_| ())).await.map_err(told)?;
         }
         let digest = Algorithm::Sha256.digest(&artifact.manifest);
@@ -85,7 +85,7 @@ impl Push {
 }
 
 /// What is left from an offset on.
-async fn part(bytes: Bytes, from: u64) -> Result<BlobStream, Error> {
+fn part(bytes: &Bytes, from: u64) -> BlobStream {
     let from = usize::try_from(from).unwrap_or(usize::MAX).min(bytes.len());
-    Ok(futures::stream::iter([Ok(bytes.slice(from..))]).boxed())
+    futures::stream::iter([Ok(bytes.slice(from..))]).boxed()
 }
