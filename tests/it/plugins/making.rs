@@ -96,7 +96,7 @@ async fn a_plugin_is_pushed_as_a_wasm_artifact() {
     assert!(imports.contains(&json!("berth:plugin/config@0.1.0")), "{imports:?}");
 
     let media_type: MediaType = MediaType::OCI_MANIFEST.parse().unwrap();
-    let parsed = Manifest::parse(pulled.bytes.clone(), Some(&media_type)).unwrap();
+    let parsed = Manifest::parse(pulled.bytes.clone().into(), Some(&media_type)).unwrap();
     assert_eq!(Artifact::component(&parsed).unwrap().digest, *package.digest());
 
     // Again, and under a tag of one's own: the very same artifact.
