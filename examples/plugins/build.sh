@@ -69,7 +69,7 @@ build_c() {
             --version "$WIT_BINDGEN" --no-default-features --features c
     fi
     "$CACHE/wit-bindgen/bin/wit-bindgen" c "$PLUGINS/wit" --world admission --out-dir "$WORK" >/dev/null
-    (cd "$WORK" && "$CACHE/zig/bin/python" -m ziglang cc -target wasm32-wasi -mexec-model=reactor -Os -s \
+    (cd "$WORK" && "$CACHE/zig/bin/python" -m ziglang cc -target wasm32-wasi -mexec-model=reactor -Os -s -Wl,-z,stack-size=65536 \
         -I "$WORK" "$HERE/c/policy.c" admission.c admission_component_type.o -o module.wasm)
     finish "$WORK/module.wasm" c
 }

@@ -37,7 +37,7 @@ static bool is_annotated(berth_plugin_image_borrow_image_t image, const admissio
     return false;
 }
 
-// What is handed in lives as long as the call, and so does all memory: nothing needs to be freed.
+// All memory goes with the call, so that nothing needs to be freed; but what was lent has to be given back.
 bool exports_berth_plugin_admission_hook_admit(
     exports_berth_plugin_admission_hook_admission_request_t *request,
     exports_berth_plugin_admission_hook_borrow_image_t *image,
@@ -45,16 +45,21 @@ bool exports_berth_plugin_admission_hook_admit(
     exports_berth_plugin_admission_hook_error_t *error
 ) {
     admission_string_t latest, setting, key = {0};
+    bool annotated = false;
     (void)error;
-    memset(decision, 0, sizeof *decision);
+    memset(decision, 0, sizeof *decision); // EXPORTS_…_OUTCOME_ALLOW is 0
+    admission_string_set(&setting, "annotation");
+    berth_plugin_config_get(&setting, &key);
+    if (image != NULL) {
+        annotated = is_annotated(*image, &key);
+        berth_plugin_image_image_drop_borrow(*image);
+    }
     admission_string_set(&latest, "latest");
     if (request->reference.is_some && is(&request->reference.val, &latest)) {
         deny(decision, "no-latest", "push a version instead of latest");
         return true;
     }
-    admission_string_set(&setting, "annotation");
-    berth_plugin_config_get(&setting, &key);
-    if (image != NULL && is_annotated(*image, &key)) return true; // EXPORTS_…_OUTCOME_ALLOW is 0
+    if (annotated) return true;
     char message[256] = "annotate the image with ";
     size_t length = strlen(message);
     if (key.len < sizeof message - length) memcpy(message + length, key.ptr, key.len);
