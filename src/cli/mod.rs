@@ -129,7 +129,7 @@ enum Command {
     Manifest(manifest::ManifestCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
-    /// Try plugins
+    /// Install plugins, look after them, and try them
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Print a completion script for a shell

@@ -17,6 +17,9 @@ const OTHER_VARIABLES: [&str; 5] =
 /// The table of free settings; what is in it is a secret if its name sounds like one.
 const OPTIONS: &str = "storage.options.";
 
+/// Where plugins are declared; each is one value.
+const PLUGINS: &str = "plugins.";
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -259,6 +262,9 @@ fn kind(key: &str) -> Kind {
     if is_value || key.strip_prefix(OPTIONS).is_some_and(|name| !name.is_empty()) {
         return Kind::Value;
     }
+    if key.strip_prefix(PLUGINS).is_some_and(|name| !name.contains('_')) {
+        return Kind::Value;
+    }
     let section = format!("{key}.");
     if KEYS.iter().any(|(known, _)| known.starts_with(&section)) || OPTIONS == section {
         Kind::Section
@@ -362,6 +368,14 @@ fn find<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
 }
 
 fn insert(table: &mut Table, key: &str, value: Value) {
+    // Names of plugins may have dots in them.
+    if let Some(name) = key.strip_prefix(PLUGINS)
+        && !KEYS.iter().any(|(known, _)| *known == key)
+        && let Some(Value::Table(plugins)) = table.get_mut("plugins")
+    {
+        plugins.insert(name.to_owned(), value);
+        return;
+    }
     match key.split_once('.') {
         None => {
             table.insert(key.to_owned(), value);

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::values::{ByteSize, HumanDuration};
+use crate::clock::Cron;
 
 /// Every setting, checked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,8 +31,12 @@ pub struct Config {
     pub audit: Audit,
     /// Work that waits.
     pub jobs: Jobs,
+    /// Garbage.
+    pub gc: Gc,
     /// Figures for Prometheus.
     pub metrics: Metrics,
+    /// Plugins.
+    pub plugins: Plugins,
 }
 
 /// `[server]`
@@ -267,12 +272,63 @@ pub struct Jobs {
     pub keep_failed: HumanDuration,
 }
 
+/// `[gc]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gc {
+    /// When garbage is collected.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metrics {
     /// Serve `/metrics` without credentials.
     pub public: bool,
+}
+
+/// `[plugins]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plugins {
+    /// Take no plugin from a registry that no trusted key has signed.
+    pub require_signature: bool,
+    /// Files with the public keys (PEM) of those whose plugins are trusted.
+    pub trusted_keys: Vec<PathBuf>,
+    /// `[plugins.NAME]`: plugins that are to be there.
+    #[serde(flatten)]
+    pub named: BTreeMap<String, DeclaredPlugin>,
+}
+
+/// `[plugins.NAME]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredPlugin {
+    /// Where it comes from; without it, the one of its name that comes with Berth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What it has to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The file of the key that has to have signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Whether it is in force.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// What it may use, of what it asks for.
+    #[serde(default)]
+    pub granted: Vec<String>,
+    /// Its settings.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Where the values of its secrets are: `env:NAME` or `file:PATH`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// How its hooks are used.
+    #[serde(default)]
+    pub hooks: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Default for Server {
@@ -335,6 +391,12 @@ impl Default for Jobs {
             keep: HumanDuration::seconds(7 * 86_400),
             keep_failed: HumanDuration::seconds(30 * 86_400),
         }
+    }
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        Self { schedule: "0 3 * * *".parse().ok() }
     }
 }
 

@@ -15,6 +15,7 @@ mod error;
 mod event;
 mod federation;
 mod group;
+mod installed_plugin;
 mod issuer;
 mod job;
 mod key;
@@ -61,6 +62,7 @@ pub use event::{
 };
 pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
+pub use installed_plugin::{InstalledPlugin, PluginRelease, PreviousRelease};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
@@ -159,6 +161,12 @@ impl Meta {
     #[must_use]
     pub fn watch_jobs(&self) -> watch::Receiver<()> {
         self.db.epochs.watch_jobs()
+    }
+
+    /// Tells whenever an installed plugin may have changed, also by another process.
+    #[must_use]
+    pub fn watch_plugins(&self) -> watch::Receiver<()> {
+        self.db.epochs.watch_plugins()
     }
 
     /// Whether the database answers, to readers and to the writer; nothing is written.

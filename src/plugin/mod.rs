@@ -13,6 +13,7 @@ mod artifact;
 mod binding;
 mod bindings;
 mod breaker;
+mod bundled;
 mod call;
 mod capability;
 mod compile;
@@ -29,6 +30,7 @@ mod host;
 mod http_rule;
 mod identity;
 mod image;
+mod installed;
 mod lifecycle;
 mod limits;
 mod loaded;
@@ -51,6 +53,7 @@ pub use artifact::{
     ARTIFACT_TYPE, Artifact, MANIFEST_LAYER, SCHEMA_LAYER, WASM_CONFIG, WASM_LAYER,
 };
 pub use binding::{Binding, Fail, Mode, Terms};
+pub use bundled::Bundled;
 pub use call::CallContext;
 pub use capability::{Capabilities, Capability, ImagePart, InvalidCapability};
 pub use compile::{Compiler, compile_here};

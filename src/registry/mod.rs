@@ -3,6 +3,7 @@
 //! A handle of a repository ([`Pull`], [`Push`], [`Remove`]) is made from a principal and only for one who may have it,
 //! so a forgotten check does not compile.
 
+mod admission;
 mod catalog;
 mod error;
 mod leftovers;
@@ -29,6 +30,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::meta::Meta;
 use crate::oci::{Action, RepositoryName, UploadId};
+use crate::plugin::Plugins;
 
 /// The registry; clones share it.
 #[derive(Clone, Debug)]
@@ -37,14 +39,21 @@ pub struct Registry {
     blobs: BlobStore,
     config: config::Registry,
     sessions: Arc<Sessions>,
+    plugins: Plugins,
 }
 
 impl Registry {
     /// Puts the registry together.
     #[must_use]
-    pub fn new(meta: Meta, blobs: BlobStore, clock: Clock, config: config::Registry) -> Self {
+    pub fn new(
+        meta: Meta,
+        blobs: BlobStore,
+        clock: Clock,
+        config: config::Registry,
+        plugins: Plugins,
+    ) -> Self {
         let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock));
-        Self { meta, blobs, config, sessions }
+        Self { meta, blobs, config, sessions, plugins }
     }
 
     /// Reading a repository.

@@ -75,6 +75,16 @@ impl<'r> Pull<'r> {
         })
     }
 
+    /// A manifest for a client, if no plugin has anything against it; with what plugins want to be said.
+    pub async fn admitted_manifest(
+        &self,
+        reference: &Reference,
+    ) -> Result<(Arc<StoredManifest>, Vec<String>), Error> {
+        let stored = self.manifest(reference).await?;
+        let warnings = self.registry.admit_pull(&self.grant, reference, &stored).await?;
+        Ok((stored, warnings))
+    }
+
     /// Writes down that a manifest was pulled.
     pub fn note(&self, reference: &Reference, digest: &Digest) {
         self.registry.meta.note_event(

@@ -87,6 +87,7 @@ impl<'r> Push<'r> {
         let manifest = Manifest::parse(new.bytes, new.media_type.as_ref())?;
         self.check_right(&manifest, &tags)?;
         self.registry.blobs.space().check_push(manifest.bytes().len() as u64).await?;
+        let mut warnings = self.registry.admit_push(&self.grant, &manifest, &actual, &tags).await?;
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         let put = PutManifest {
             manifest,
@@ -110,12 +111,8 @@ impl<'r> Push<'r> {
                         self.repository()
                     )
                 });
-                Ok(Pushed {
-                    digest: actual,
-                    subject,
-                    tags,
-                    warnings: warning.into_iter().collect(),
-                })
+                warnings.extend(warning);
+                Ok(Pushed { digest: actual, subject, tags, warnings })
             }
         }
     }

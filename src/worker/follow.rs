@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, webhook};
+use super::{Worker, sink, webhook};
 use crate::meta::{self, Event, EventFilter, NewJob, Place};
 
 /// The reader that turns events into jobs.
@@ -39,6 +39,7 @@ impl Worker {
 
     /// Follows the next events; says whether there were any.
     async fn follow_some(&self) -> Result<bool, meta::Error> {
+        self.place_sinks().await?;
         let from = self.meta.reader_place(READER).await?;
         let events =
             self.meta.list_events(EventFilter::default(), Place::After(from), AT_ONCE).await?;
@@ -52,7 +53,7 @@ impl Worker {
     /// All that events cause.
     async fn caused_by(&self, events: &[Event]) -> Result<Vec<NewJob>, meta::Error> {
         let webhooks = self.meta.list_webhooks().await?;
-        let mut jobs = Vec::new();
+        let mut jobs = sink::caused_by(self, events);
         for event in events {
             jobs.extend(webhooks.iter().filter_map(|hook| webhook::caused_by(hook, event)));
         }

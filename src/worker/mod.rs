@@ -2,9 +2,12 @@
 //! the use of tokens.
 
 mod admin;
+mod collect;
 mod follow;
 mod jobs;
 mod running;
+mod schedule;
+mod sink;
 mod uploads;
 mod webhook;
 
@@ -15,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use running::{Failure, Finished, Running};
+pub use schedule::{ScheduleState, Scheduled};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
 
@@ -23,6 +27,7 @@ use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::meta::Meta;
+use crate::plugin::Plugins;
 use crate::registry::Registry;
 use crate::remote::Hooks;
 
@@ -49,6 +54,8 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// Plugins in force.
+    pub plugins: Plugins,
 }
 
 impl Worker {
@@ -58,6 +65,7 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).keep_uploads(started, stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
         tasks.spawn(Arc::clone(&worker).forget_jobs(stop));
         tasks.close();

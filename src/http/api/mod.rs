@@ -13,10 +13,13 @@ mod input;
 mod issuers;
 mod jobs;
 mod keys;
+mod plugin_views;
+mod plugins;
 mod providers;
 mod repositories;
 mod robots;
 mod roles;
+mod schedules;
 mod session;
 mod tags;
 mod tokens;
@@ -89,10 +92,19 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
+        .routes(routes!(schedules::list))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(plugins::list, plugins::install))
+        .routes(routes!(plugins::bundled))
+        .routes(routes!(plugins::upload))
+        .routes(routes!(plugins::inspect))
+        .routes(routes!(plugins::show, plugins::change, plugins::remove))
+        .routes(routes!(plugins::upgrade))
+        .routes(routes!(plugins::roll_back))
+        .routes(routes!(plugins::logs))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }

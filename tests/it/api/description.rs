@@ -77,6 +77,7 @@ async fn populate(admin: &Client) {
     admin.push("team/app", "v1", &Image::of(["hello"])).await;
     admin.push("team/app", "v1", &Image::of(["hello again"])).await;
     for (path, wish) in [
+        ("plugins", json!({ "source": "bundled:freeze" })),
         ("robots", json!({ "name": "ci" })),
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
@@ -128,6 +129,7 @@ async fn answers_are_as_they_are_described() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
             "robots" | "federation" | "providers" | "webhooks" => "ci",
+            "plugins" => "freeze",
             "groups" => "devs",
             "directories" => "corp",
             _ => "none",

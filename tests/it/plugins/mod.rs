@@ -1,12 +1,14 @@
 //! The plugin host, with guests that are built from `tests/guests`: a useful one, a policy, and one that does what no
 //! plugin should.
 
+mod beside;
 mod compiled;
 mod evolution;
 mod figures;
 mod hooks;
 mod hostile;
 mod images;
+mod installed;
 mod making;
 mod requests;
 mod store;
