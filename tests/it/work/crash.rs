@@ -1,14 +1,17 @@
-//! `kill -9` at random points over 500 pushes: each event is delivered, in order per repository, no job is lost, and none
-//! runs twice in effect.
+//! `kill -9` at random points over 500 pushes: each event is delivered, in order per repository, to a webhook and to a
+//! plugin, no job is lost, and none runs twice in effect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::json;
 
 use super::hook;
+use crate::plugins::guest;
 use crate::support::{Client, Dice, Image, Process, Receiver, eventually};
 
 /// Tags that are pushed in all.
@@ -91,6 +94,36 @@ fn told(receiver: &Receiver) -> (BTreeMap<String, Vec<u64>>, usize) {
     (told, again)
 }
 
+/// A plugin that sends each event on, one request after another.
+async fn install_sink(admin: &Client, to: &Receiver) {
+    let file = STANDARD.encode(guest("sink").component());
+    let kept = admin.post_json("/api/v1/plugin-files", json!({ "component": file })).await;
+    let url = to.url();
+    let wish = json!({
+        "source": kept.status(201).json()["source"],
+        "granted": [format!("http POST {}", url.trim_end_matches("/hook"))],
+        "settings": { "url": url },
+    });
+    admin.post_json("/api/v1/plugins", wish).await.status(201);
+}
+
+/// The events that the sink was told of, each once, in the order in which they first came. A batch may come again from its
+/// beginning, but none is left out on the way.
+fn told_by_sink(receiver: &Receiver) -> Vec<u64> {
+    let (mut told, mut last) = (Vec::new(), None);
+    for one in receiver.received() {
+        let id: u64 = one.json()["id"].as_str().unwrap().parse().unwrap();
+        let place = told.binary_search(&id).unwrap_or_else(|_| {
+            assert!(told.last().is_none_or(|before| *before < id), "{id} after {told:?}");
+            told.push(id);
+            told.len() - 1
+        });
+        assert!(last.is_none_or(|last| place <= last + 1), "{id} was told before its turn");
+        last = Some(place);
+    }
+    told
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -102,6 +135,7 @@ async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
         let number = count.fetch_add(1, Ordering::SeqCst);
         (if number % 17 == 16 { 500 } else { 200 }, Vec::new())
     });
+    let behind_sink = Receiver::start().await;
     let left = Arc::new(AtomicUsize::new(PUSHES));
     let mut dice = Dice::new(0x000B_E127);
     let mut round = 0;
@@ -110,6 +144,7 @@ async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
         let admin = process.admin();
         if round == 0 {
             hook(&admin, "ci", &receiver, json!({ "kinds": ["tag.push"] })).await;
+            install_sink(&admin, &behind_sink).await;
         }
         let clients = (0..CLIENTS)
             .map(|number| push_tags(admin.clone(), format!("team/app{number}"), Arc::clone(&left)));
@@ -177,6 +212,7 @@ async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
     assert_eq!(told, happened);
     // Only what was on its way when the registry was killed comes again: one of each repository.
     assert!(again <= round * CLIENTS, "{again} deliveries came again");
+    assert_eq!(told_by_sink(&behind_sink), expected);
     let verified = admin.post_json("/api/v1/events/verify", json!({})).await.ok().json();
     assert_eq!(verified["is_whole"], true, "{verified}");
 }
