@@ -46,14 +46,32 @@ push() {
     client skopeo copy --dest-tls-verify=false --dest-creds "alice:$ALICE_PASSWORD" "$1" "docker://$REGISTRY/$2"
 }
 
+podman() {
+    client podman --root "$WORK/store" --runroot "$WORK/run" --storage-driver vfs --cgroup-manager cgroupfs \
+        --events-backend file "$@"
+}
+
+podman_login() {
+    printf '%s' "$ALICE_PASSWORD" | podman login --tls-verify=false --username alice --password-stdin "$REGISTRY"
+}
+
+# The same in another client's terminal.
+by_podman() {
+    check "podman logs in" podman_login
+    check "podman loads the image" podman pull "oci:$WORK/plain:v1"
+    refused "podman's push is blocked" "$WANTED" podman push --tls-verify=false \
+        "$(podman images --quiet | head -n 1)" "$REGISTRY/team/podman:v1"
+}
+
 one() {
     local language=$1 name=example.policy-$1 place=$REGISTRY/plugins/policy-$1:1.0.0
     check "push the policy in $language" maker plugin push "$BUILT/policy-$language.wasm" "$place"
-    check "install it by reference" maker plugin install "$place" --yes --server "http://$REGISTRY"
+    check "install it by reference" maker plugin install "$place" --yes
     refused "skopeo's push is blocked ($language)" "$WANTED" push "oci:$WORK/plain:v1" "team/$language:v1"
     refused "and one of latest" 'push a version instead of latest' push "oci:$WORK/named:v1" "team/$language:latest"
+    [ "$language" != rust ] || by_podman
     check "an image that says where it comes from passes" push "oci:$WORK/named:v1" "team/$language:v1"
-    check "remove it" maker plugin remove "$name" --yes --server "http://$REGISTRY"
+    check "remove it" maker plugin remove "$name" --yes
     check "then the other passes too" push "oci:$WORK/plain:v1" "team/$language:v2"
 }
 

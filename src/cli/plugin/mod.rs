@@ -13,7 +13,7 @@ const INSTALL: &str = "\
 Shows what the plugin asks for, and asks whether it may have it; --grant answers beforehand.
 
 Examples:
-  berth plugin install bundled:freeze --on 'prod/**' --set message='release week'
+  berth plugin install bundled:freeze --on 'prod/**' --setting message='release week'
   berth plugin install registry.example.org/acme/label-policy:1 --key cosign.pub
   berth plugin install ./label_policy.wasm --grant 'image metadata' --fail open";
 
@@ -41,7 +41,7 @@ pub(super) enum PluginCommand {
     Disable(manage::Named),
     /// Change a plugin's settings, secrets and hooks
     #[command(
-        after_help = "Examples:\n  berth plugin configure freeze --set message='until Monday' --on 'prod/**'\n  berth plugin configure acme.scan --secret token=env:ACME_TOKEN"
+        after_help = "Examples:\n  berth plugin configure freeze --setting message='until Monday' --on 'prod/**'\n  berth plugin configure acme.scan --secret token=env:ACME_TOKEN"
     )]
     Configure(Box<manage::Configure>),
     /// Say what a plugin may use
