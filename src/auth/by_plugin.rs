@@ -181,6 +181,7 @@ impl Auth {
         if !self.plugins.authorizes() || principal.is_machine() {
             return Ok(principal);
         }
+        let principal = principal.unnarrowed();
         let context = match principal.origin() {
             Some(origin) => context(origin),
             None => CallContext::new("internal"),

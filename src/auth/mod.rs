@@ -441,6 +441,8 @@ impl Auth {
         if principal.is_by_registry_token() {
             return Err(Error::Token);
         }
+        let names: Vec<_> = wanted.iter().filter_map(|scope| scope.name.parse().ok()).collect();
+        let principal = &self.narrow(principal.clone(), &names).await?;
         let (token, lease) = (principal.token(), principal.lease());
         let (holder, until) = match principal.who() {
             Who::Account(account) => {

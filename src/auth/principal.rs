@@ -161,6 +161,11 @@ impl Principal {
         Self { narrowed: Some(Arc::new(narrowed)), ..self }
     }
 
+    /// The same before plugins were asked.
+    pub(super) fn unnarrowed(self) -> Self {
+        Self { narrowed: None, ..self }
+    }
+
     /// Whether it is whoever can write to the data directory.
     #[must_use]
     pub const fn is_machine(&self) -> bool {

@@ -219,6 +219,11 @@ impl Meta {
                 if found.map(|found| found.revision) != known {
                     return Ok(None);
                 }
+                // What happened before is not told to a sink that is new.
+                tx.execute(
+                    "INSERT INTO reader (name, event_id) SELECT $1, id FROM event_head WHERE true ON CONFLICT DO NOTHING",
+                    (place(&plugin.name),),
+                )?;
                 put(tx, &plugin, now)?;
                 note(tx, &plugin, what, &by, now)?;
                 find(tx, &plugin.name)

@@ -20,7 +20,7 @@ use super::output::{count, print, print_json, size};
 use crate::config::ByteSize;
 use crate::oci::{Digest, Reference, Tag};
 use crate::remote::transfer::{Plan, Source as _, Summary, Transfer};
-use crate::remote::{Error, Fetched};
+use crate::remote::{Error, Fetched, Options, Repository};
 use ends::{From, To};
 use layout::Layout;
 use place::Location;
@@ -71,6 +71,19 @@ pub(super) async fn find_in_layout(
         found = platform::pick(&layout, found, platform).await?;
     }
     Ok((directory.clone(), place.reference(), found.digest))
+}
+
+/// A repository to push to, and the tag that was named.
+pub(super) fn open_target(
+    place: &Place,
+    options: &Options,
+) -> anyhow::Result<(Repository, Option<Tag>)> {
+    let Location::Registry(registry, name) = &place.location else {
+        anyhow::bail!("write a repository in a registry, as `HOST[:PORT]/NAME[:TAG]`");
+    };
+    anyhow::ensure!(place.digest.is_none(), "a digest cannot be pushed to: write a tag, or none");
+    let repository = ends::open_registry(registry, name, place.scheme, options)?;
+    Ok((repository, place.tag.clone()))
 }
 
 /// Copy images between registries, layout directories and tar files

@@ -1,7 +1,9 @@
-//! `berth plugin`: try a plugin without a server, install one, and look after those that are installed.
+//! `berth plugin`: make a plugin, try it without a server, install one, and look after those that are installed.
 
 mod compile;
 mod manage;
+mod new;
+mod push;
 mod trial;
 mod wish;
 
@@ -11,7 +13,7 @@ const INSTALL: &str = "\
 Shows what the plugin asks for, and asks whether it may have it; --grant answers beforehand.
 
 Examples:
-  berth plugin install bundled:freeze --on 'prod/**' --set message='release week'
+  berth plugin install bundled:freeze --on 'prod/**' --setting message='release week'
   berth plugin install registry.example.org/acme/label-policy:1 --key cosign.pub
   berth plugin install ./label_policy.wasm --grant 'image metadata' --fail open";
 
@@ -39,7 +41,7 @@ pub(super) enum PluginCommand {
     Disable(manage::Named),
     /// Change a plugin's settings, secrets and hooks
     #[command(
-        after_help = "Examples:\n  berth plugin configure freeze --set message='until Monday' --on 'prod/**'\n  berth plugin configure acme.scan --secret token=env:ACME_TOKEN"
+        after_help = "Examples:\n  berth plugin configure freeze --setting message='until Monday' --on 'prod/**'\n  berth plugin configure acme.scan --secret token=env:ACME_TOKEN"
     )]
     Configure(Box<manage::Configure>),
     /// Say what a plugin may use
@@ -61,6 +63,10 @@ pub(super) enum PluginCommand {
     /// Remove a plugin
     #[command(after_help = "Example:\n  berth plugin remove freeze --keep-data")]
     Remove(manage::Remove),
+    /// Write a project for a plugin in Rust
+    New(new::New),
+    /// Push a plugin to a registry
+    Push(push::Push),
     /// Try a plugin on an image in a layout directory, without a server
     Test(Box<trial::Trial>),
     /// What Berth starts to compile a component
@@ -83,6 +89,8 @@ impl PluginCommand {
             Self::Rollback(command) => command.roll_back().await,
             Self::Logs(command) => command.run().await,
             Self::Remove(command) => command.run().await,
+            Self::New(command) => command.run().await,
+            Self::Push(command) => command.run().await,
             Self::Test(command) => command.run().await,
             Self::Compile(command) => command.run().await,
         }

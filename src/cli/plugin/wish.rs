@@ -37,7 +37,7 @@ pub(super) struct Grants {
 #[derive(Debug, Args)]
 pub(super) struct Terms {
     /// A setting, as `KEY=VALUE`; VALUE is JSON, or else text; may be repeated
-    #[arg(long = "set", value_name = "SETTING")]
+    #[arg(long = "setting", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// The value of a secret, as `NAME=env:VARIABLE` or `NAME=file:PATH`; may be repeated
     #[arg(long = "secret", value_name = "SECRET")]

@@ -1,6 +1,7 @@
 //! The plugin host, with guests that are built from `tests/guests`: a useful one, a policy, and one that does what no
 //! plugin should.
 
+mod beside;
 mod compiled;
 mod evolution;
 mod figures;
@@ -8,6 +9,7 @@ mod hooks;
 mod hostile;
 pub(crate) mod images;
 pub(crate) mod installed;
+mod making;
 mod requests;
 mod store;
 mod swap;
