@@ -16,7 +16,7 @@ use crate::meta::{self, Meta};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks};
-use crate::worker::Worker;
+use crate::worker::{Replication, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -175,6 +175,7 @@ impl App {
             auth: auth.clone(),
             registry: registry.clone(),
             hooks: Hooks::new()?,
+            replication: Replication::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();

@@ -81,6 +81,8 @@ pub enum EventKind {
     KeyRotate,
     /// A webhook was made, changed or removed.
     WebhookChange,
+    /// A replication target or rule was made, changed or removed.
+    ReplicationChange,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -91,7 +93,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -113,6 +115,7 @@ impl EventKind {
         Self::TrustChange,
         Self::KeyRotate,
         Self::WebhookChange,
+        Self::ReplicationChange,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -143,6 +146,7 @@ impl EventKind {
             Self::TrustChange => "trust.change",
             Self::KeyRotate => "key.rotate",
             Self::WebhookChange => "webhook.change",
+            Self::ReplicationChange => "replication.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",

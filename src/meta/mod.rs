@@ -26,6 +26,8 @@ mod outbox;
 mod plugin;
 mod provider;
 mod refresh;
+mod replication;
+mod replication_state;
 mod repository;
 mod role;
 mod schedule;
@@ -69,6 +71,13 @@ pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use refresh::RefreshToken;
+pub use replication::{
+    ReplicationPlace, ReplicationRule, ReplicationTarget, ReplicationWish, RuleSettings,
+    TargetCredentials, TargetSettings, TargetWish,
+};
+pub use replication_state::{
+    Lag, REPLICATE, Replicated, ReplicationState, StateCursor, StateFilter, Wanted,
+};
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
 pub use schedule::Schedule;
@@ -142,6 +151,12 @@ impl Meta {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.db.stats
+    }
+
+    /// A name that this registry has and no other, for those who ask whether they speak to themselves. Processes that share
+    /// keys and rows share it.
+    pub async fn mark(&self) -> Result<String, Error> {
+        self.db.read(|tx| Ok(tx.keys().mark())).await
     }
 
     /// Waits until what was written without waiting is there.

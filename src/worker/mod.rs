@@ -4,6 +4,7 @@
 mod admin;
 mod follow;
 mod jobs;
+mod replicate;
 mod running;
 mod uploads;
 mod webhook;
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
@@ -49,6 +51,8 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// The ways to replication targets.
+    pub replication: Replication,
 }
 
 impl Worker {

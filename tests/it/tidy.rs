@@ -265,6 +265,8 @@ async fn every_metric_is_documented() {
     // Some figures are there when what they count is.
     let job = berth::meta::NewJob::new("test", serde_json::Value::Null);
     berth.app.meta.add_job(job, &crate::support::tester()).await.unwrap();
+    let target = serde_json::json!({ "name": "there", "url": "https://registry.example" });
+    admin.post_json("/api/v1/replication/targets", target).await.status(201);
     let answer = admin.get("/metrics").await.ok();
     let served = String::from_utf8(answer.bytes).unwrap();
     let names: BTreeSet<_> = served

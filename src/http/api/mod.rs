@@ -14,6 +14,8 @@ mod issuers;
 mod jobs;
 mod keys;
 mod providers;
+mod replication;
+mod replication_targets;
 mod repositories;
 mod robots;
 mod roles;
@@ -93,6 +95,17 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(replication_targets::list, replication_targets::add))
+        .routes(routes!(
+            replication_targets::show,
+            replication_targets::change,
+            replication_targets::remove
+        ))
+        .routes(routes!(replication_targets::check))
+        .routes(routes!(replication::list, replication::add))
+        .routes(routes!(replication::show, replication::change, replication::remove))
+        .routes(routes!(replication::run))
+        .routes(routes!(replication::states))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }
