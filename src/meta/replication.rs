@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::event::{self, Actor, EventKind, NewEvent};
-use super::job::hurry;
+use super::job::{self, NewJob, hurry};
 use super::replication_state::subject;
 use super::token::{from_json, to_json};
 use super::tx::{Row, Tx};
@@ -505,6 +505,30 @@ impl Meta {
                 )?;
                 note_rule(tx, &wish, "changed", &by, now)?;
                 find_rule(tx, &wish.name)
+            })
+            .await
+    }
+
+    /// Adds the job of a rule that was due at `due`, and sets when it is due next, in one transaction. If somebody else has done
+    /// so, nothing is changed.
+    pub async fn run_replication_rule(
+        &self,
+        id: i64,
+        due: Timestamp,
+        next: Timestamp,
+        new: NewJob,
+    ) -> Result<(), Error> {
+        let now = self.clock.now();
+        self.db
+            .write(move |tx| {
+                let moved = tx.execute(
+                    "UPDATE replication_rule SET next_run_at = $1 WHERE id = $2 AND next_run_at = $3",
+                    (next, id, due),
+                )?;
+                if moved == 1 {
+                    job::add(tx, &new, "schedule", now)?;
+                }
+                Ok(())
             })
             .await
     }

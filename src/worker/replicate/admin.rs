@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{all, wanted};
 use crate::auth::{AdminError, Administer};
+use crate::clock::Cron;
 use crate::meta::{
     ReplicationPlace, ReplicationRule, ReplicationState, ReplicationTarget, ReplicationWish,
     RuleSettings, StateCursor, StateFilter, TargetCredentials, TargetWish,
@@ -108,8 +109,8 @@ fn check_rule(wish: &ReplicationWish) -> Result<(), AdminError> {
     if labels.iter().any(|label| label.is_empty() || label.starts_with('=')) {
         return Err(AdminError::Invalid("write a label as `KEY` or `KEY=VALUE`".into()));
     }
-    if schedule.is_some() {
-        return Err(AdminError::Invalid("this version keeps no schedules for replication".into()));
+    if let Some(schedule) = schedule {
+        schedule.parse::<Cron>().map_err(invalid)?;
     }
     Ok(())
 }
@@ -214,9 +215,10 @@ impl Worker {
     pub async fn add_replication_rule(
         &self,
         administer: &Administer<'_>,
-        wish: ReplicationWish,
+        mut wish: ReplicationWish,
     ) -> Result<ReplicationRule, AdminError> {
         check_rule(&wish)?;
+        wish.next_run_at = self.next_run(&wish);
         self.replication_target(administer, &wish.target).await?;
         let name = wish.name.clone();
         let made = self.meta.add_replication_rule(wish, administer.actor()).await?;
@@ -227,9 +229,10 @@ impl Worker {
     pub async fn change_replication_rule(
         &self,
         administer: &Administer<'_>,
-        wish: ReplicationWish,
+        mut wish: ReplicationWish,
     ) -> Result<ReplicationRule, AdminError> {
         check_rule(&wish)?;
+        wish.next_run_at = self.next_run(&wish);
         let name = wish.name.clone();
         let changed = self.meta.change_replication_rule(wish, administer.actor()).await?;
         changed.ok_or_else(|| unknown(RULE, &name))

@@ -7,6 +7,7 @@
 mod admin;
 mod all;
 mod registry;
+mod schedule;
 mod source;
 mod wants;
 mod ways;

@@ -249,3 +249,23 @@ async fn what_was_there_before_the_rule_goes_when_somebody_asks() {
     reaches(&pair.admin, "other/app", asked.as_str(), "even").await;
     pair.other.get(&format!("/v2/other/app/manifests/{asked}")).await.ok();
 }
+
+#[tokio::test]
+async fn a_schedule_sends_what_is_not_there_as_it_is_here() {
+    let pair = Pair::start(json!({ "on_push": false, "schedule": "0 3 * * *" })).await;
+    pair.admin.push("team/app", "v1", &Image::of(["hello"])).await;
+    rests(&pair.here, &pair.admin).await;
+    assert_eq!(states(&pair.admin, "").await.len(), 0);
+    // The clock stands at 14:13.
+    pair.here.turn_clock(std::time::Duration::from_hours(13));
+    let first = reaches(&pair.admin, "team/app", "v1", "even").await;
+    rests(&pair.here, &pair.admin).await;
+    // The next day there is nothing to do.
+    pair.here.turn_clock(std::time::Duration::from_hours(24));
+    crate::support::eventually("the second look", async || {
+        let jobs = pair.admin.get("/api/v1/jobs?kind=replicate-all&state=done").await.ok().json();
+        (jobs["jobs"].as_array()?.len() == 2).then_some(())
+    })
+    .await;
+    assert_eq!(states(&pair.admin, "").await, [first]);
+}
