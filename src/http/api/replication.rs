@@ -20,7 +20,7 @@ use crate::worker::RunWish;
 
 /// What goes to a target.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct RuleView {
+pub(super) struct ReplicationRuleView {
     name: String,
     target: String,
     /// Repositories, as globs; none: all.
@@ -48,14 +48,14 @@ pub(super) struct RuleView {
 
 /// All rules, by name.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Rules {
-    rules: Vec<RuleView>,
+pub(super) struct ReplicationRules {
+    rules: Vec<ReplicationRuleView>,
 }
 
 /// A rule to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewRule {
+pub(super) struct NewReplicationRule {
     name: String,
     target: String,
     #[serde(default)]
@@ -77,7 +77,7 @@ pub(super) struct NewRule {
 /// What of a rule is to be changed; what is left out stays. An empty text takes `versions` or `schedule` away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RuleChange {
+pub(super) struct ReplicationRuleChange {
     repositories: Option<Vec<String>>,
     tags: Option<Vec<String>>,
     versions: Option<String>,
@@ -92,7 +92,7 @@ pub(super) struct RuleChange {
 /// What is to be brought to targets now; all that rules are about, if nothing is named.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Run {
+pub(super) struct ReplicationRun {
     repository: Option<String>,
     /// A tag or digest of the repository.
     reference: Option<String>,
@@ -102,13 +102,13 @@ pub(super) struct Run {
 
 /// Where it goes.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Running {
+pub(super) struct ReplicationRunning {
     targets: Vec<String>,
 }
 
 /// What a target has of one tag or digest.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StateView {
+pub(super) struct ReplicationStateView {
     target: String,
     repository: String,
     /// A tag or digest.
@@ -133,13 +133,13 @@ pub(super) struct StateView {
 
 /// A page of what targets have, by target, repository and tag.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct States {
-    states: Vec<StateView>,
+pub(super) struct ReplicationStates {
+    states: Vec<ReplicationStateView>,
     /// The `after` of the next page.
     next: Option<String>,
 }
 
-impl From<ReplicationRule> for RuleView {
+impl From<ReplicationRule> for ReplicationRuleView {
     fn from(rule: ReplicationRule) -> Self {
         let wish = rule.wish;
         let RuleSettings {
@@ -171,7 +171,7 @@ impl From<ReplicationRule> for RuleView {
     }
 }
 
-impl StateView {
+impl ReplicationStateView {
     fn of(state: ReplicationState, now: crate::clock::Timestamp) -> Self {
         let text = match (state.behind_since, state.failures) {
             (None, _) => "even",
@@ -222,15 +222,15 @@ fn some(text: Option<String>) -> Option<String> {
     get,
     path = "/replication/rules",
     tag = "replication",
-    responses((status = 200, body = Rules))
+    responses((status = 200, body = ReplicationRules))
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
-) -> Result<Json<Rules>, Error> {
+) -> Result<Json<ReplicationRules>, Error> {
     let administer = app.auth.administer(&principal)?;
     let found = app.worker.replication_rules(&administer).await?;
-    Ok(Json(Rules { rules: found.into_iter().map(Into::into).collect() }))
+    Ok(Json(ReplicationRules { rules: found.into_iter().map(Into::into).collect() }))
 }
 
 /// Make a replication rule
@@ -240,14 +240,14 @@ pub(super) async fn list(
     post,
     path = "/replication/rules",
     tag = "replication",
-    request_body = NewRule,
-    responses((status = 201, body = RuleView))
+    request_body = NewReplicationRule,
+    responses((status = 201, body = ReplicationRuleView))
 )]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     principal: Principal,
-    Input(new): Input<NewRule>,
-) -> Result<(StatusCode, Json<RuleView>), Error> {
+    Input(new): Input<NewReplicationRule>,
+) -> Result<(StatusCode, Json<ReplicationRuleView>), Error> {
     let administer = app.auth.administer(&principal)?;
     let wish = ReplicationWish {
         name: new.name,
@@ -275,13 +275,13 @@ pub(super) async fn add(
     path = "/replication/rules/{name}",
     tag = "replication",
     params(("name" = String, Path)),
-    responses((status = 200, body = RuleView))
+    responses((status = 200, body = ReplicationRuleView))
 )]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<Json<RuleView>, Error> {
+) -> Result<Json<ReplicationRuleView>, Error> {
     let administer = app.auth.administer(&principal)?;
     Ok(Json(app.worker.replication_rule(&administer, &name).await?.into()))
 }
@@ -292,15 +292,15 @@ pub(super) async fn show(
     path = "/replication/rules/{name}",
     tag = "replication",
     params(("name" = String, Path)),
-    request_body = RuleChange,
-    responses((status = 200, body = RuleView))
+    request_body = ReplicationRuleChange,
+    responses((status = 200, body = ReplicationRuleView))
 )]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-    Input(change): Input<RuleChange>,
-) -> Result<Json<RuleView>, Error> {
+    Input(change): Input<ReplicationRuleChange>,
+) -> Result<Json<ReplicationRuleView>, Error> {
     let administer = app.auth.administer(&principal)?;
     let known = app.worker.replication_rule(&administer, &name).await?.wish;
     let settings = known.settings;
@@ -356,14 +356,14 @@ pub(super) async fn remove(
     post,
     path = "/replication/run",
     tag = "replication",
-    request_body = Run,
-    responses((status = 202, body = Running))
+    request_body = ReplicationRun,
+    responses((status = 202, body = ReplicationRunning))
 )]
 pub(super) async fn run(
     State(app): State<Arc<App>>,
     principal: Principal,
-    Input(run): Input<Run>,
-) -> Result<(StatusCode, Json<Running>), Error> {
+    Input(run): Input<ReplicationRun>,
+) -> Result<(StatusCode, Json<ReplicationRunning>), Error> {
     let administer = app.auth.administer(&principal)?;
     let repository = run.repository.map(|name| name.parse()).transpose();
     let repository =
@@ -376,7 +376,7 @@ pub(super) async fn run(
     }
     let wish = RunWish { repository, reference, target: run.target };
     let targets = app.worker.run_replication(&administer, wish).await?;
-    Ok((StatusCode::ACCEPTED, Json(Running { targets })))
+    Ok((StatusCode::ACCEPTED, Json(ReplicationRunning { targets })))
 }
 
 /// Show what targets have
@@ -392,13 +392,13 @@ pub(super) async fn run(
         ("n" = Option<u64>, Query),
         ("after" = Option<String>, Query)
     ),
-    responses((status = 200, body = States))
+    responses((status = 200, body = ReplicationStates))
 )]
 pub(super) async fn states(
     State(app): State<Arc<App>>,
     principal: Principal,
     query: Query,
-) -> Result<Json<States>, Error> {
+) -> Result<Json<ReplicationStates>, Error> {
     let administer = app.auth.administer(&principal)?;
     let paging = Paging::read(&query, PAGE)?;
     let repository = query.get("repository").map(str::parse).transpose();
@@ -418,8 +418,8 @@ pub(super) async fn states(
     let page = paging.cut(found);
     let next = page.next(|one| format!("{} {} {}", one.target, one.repository, one.reference));
     let now = app.clock.now();
-    Ok(Json(States {
-        states: page.items.into_iter().map(|state| StateView::of(state, now)).collect(),
+    Ok(Json(ReplicationStates {
+        states: page.items.into_iter().map(|state| ReplicationStateView::of(state, now)).collect(),
         next,
     }))
 }

@@ -20,7 +20,7 @@ use crate::secret::Secret;
 
 /// A place that content is copied to.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TargetView {
+pub(super) struct ReplicationTargetView {
     name: String,
     /// `registry` or `plugin`.
     kind: String,
@@ -45,14 +45,14 @@ pub(super) struct TargetView {
 
 /// All targets, by name.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Targets {
-    targets: Vec<TargetView>,
+pub(super) struct ReplicationTargets {
+    targets: Vec<ReplicationTargetView>,
 }
 
 /// A target to be made: with `url` or `plugin`.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct NewTarget {
+pub(super) struct NewReplicationTarget {
     name: String,
     /// The address of another registry: `https://HOST`, or `http://HOST` without TLS.
     url: Option<String>,
@@ -72,7 +72,7 @@ pub(super) struct NewTarget {
 /// What of a target is to be changed; what is left out stays. `0` takes a bound away.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct TargetChange {
+pub(super) struct ReplicationTargetChange {
     url: Option<String>,
     plugin: Option<String>,
     naming: Option<String>,
@@ -87,13 +87,13 @@ pub(super) struct TargetChange {
 
 /// What came of looking whether a target can be used.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct CheckedTarget {
+pub(super) struct CheckedReplicationTarget {
     is_good: bool,
     /// What was found.
     said: String,
 }
 
-impl From<ReplicationTarget> for TargetView {
+impl From<ReplicationTarget> for ReplicationTargetView {
     fn from(target: ReplicationTarget) -> Self {
         let (wish, settings) = (target.wish, target.credentials);
         let (kind, place) = match wish.place {
@@ -150,15 +150,15 @@ fn bound(wish: Option<u64>, known: Option<u64>) -> Option<u64> {
     get,
     path = "/replication/targets",
     tag = "replication",
-    responses((status = 200, body = Targets))
+    responses((status = 200, body = ReplicationTargets))
 )]
 pub(super) async fn list(
     State(app): State<Arc<App>>,
     principal: Principal,
-) -> Result<Json<Targets>, Error> {
+) -> Result<Json<ReplicationTargets>, Error> {
     let administer = app.auth.administer(&principal)?;
     let found = app.worker.replication_targets(&administer).await?;
-    Ok(Json(Targets { targets: found.into_iter().map(Into::into).collect() }))
+    Ok(Json(ReplicationTargets { targets: found.into_iter().map(Into::into).collect() }))
 }
 
 /// Make a replication target
@@ -168,14 +168,14 @@ pub(super) async fn list(
     post,
     path = "/replication/targets",
     tag = "replication",
-    request_body = NewTarget,
-    responses((status = 201, body = TargetView))
+    request_body = NewReplicationTarget,
+    responses((status = 201, body = ReplicationTargetView))
 )]
 pub(super) async fn add(
     State(app): State<Arc<App>>,
     principal: Principal,
-    Input(new): Input<NewTarget>,
-) -> Result<(StatusCode, Json<TargetView>), Error> {
+    Input(new): Input<NewReplicationTarget>,
+) -> Result<(StatusCode, Json<ReplicationTargetView>), Error> {
     let administer = app.auth.administer(&principal)?;
     let place = place(new.url, new.plugin)?
         .ok_or_else(|| Error::invalid("a target has either a `url` or a `plugin`"))?;
@@ -203,13 +203,13 @@ pub(super) async fn add(
     path = "/replication/targets/{name}",
     tag = "replication",
     params(("name" = String, Path)),
-    responses((status = 200, body = TargetView))
+    responses((status = 200, body = ReplicationTargetView))
 )]
 pub(super) async fn show(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<Json<TargetView>, Error> {
+) -> Result<Json<ReplicationTargetView>, Error> {
     let administer = app.auth.administer(&principal)?;
     Ok(Json(app.worker.replication_target(&administer, &name).await?.into()))
 }
@@ -222,15 +222,15 @@ pub(super) async fn show(
     path = "/replication/targets/{name}",
     tag = "replication",
     params(("name" = String, Path)),
-    request_body = TargetChange,
-    responses((status = 200, body = TargetView))
+    request_body = ReplicationTargetChange,
+    responses((status = 200, body = ReplicationTargetView))
 )]
 pub(super) async fn change(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-    Input(change): Input<TargetChange>,
-) -> Result<Json<TargetView>, Error> {
+    Input(change): Input<ReplicationTargetChange>,
+) -> Result<Json<ReplicationTargetView>, Error> {
     let administer = app.auth.administer(&principal)?;
     let known = app.worker.replication_target(&administer, &name).await?.wish;
     let settings = known.settings;
@@ -277,14 +277,14 @@ pub(super) async fn remove(
     path = "/replication/targets/{name}/check",
     tag = "replication",
     params(("name" = String, Path)),
-    responses((status = 200, body = CheckedTarget))
+    responses((status = 200, body = CheckedReplicationTarget))
 )]
 pub(super) async fn check(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(name): Path<String>,
-) -> Result<Json<CheckedTarget>, Error> {
+) -> Result<Json<CheckedReplicationTarget>, Error> {
     let administer = app.auth.administer(&principal)?;
     let checked = app.worker.check_replication_target(&administer, &name).await?;
-    Ok(Json(CheckedTarget { is_good: checked.is_good, said: checked.said }))
+    Ok(Json(CheckedReplicationTarget { is_good: checked.is_good, said: checked.said }))
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{Pair, reaches, target};
-use crate::support::{Image, PASSWORD, TestApp, berth, berth_reads};
+use super::{Pair, states, target};
+use crate::support::{Image, PASSWORD, TestApp, berth, berth_reads, eventually};
 
 #[tokio::test]
 async fn what_cannot_be_a_target_or_a_rule_is_refused() {
@@ -71,7 +71,9 @@ async fn a_password_is_sealed_and_every_change_is_in_the_audit_trail() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_line_does_it_all() {
-    let pair = Pair::start(json!({ "repositories": ["none"] })).await;
+    // The command line has the machine's own clock.
+    let here = TestApp::start_now(|_| {}).await;
+    let pair = Pair::from(here, json!({ "repositories": ["none"] })).await;
     let directory = pair.here.directory.path().to_owned();
     let data = directory.join("data").to_str().unwrap().to_owned();
     let there = pair.there.url();
@@ -110,7 +112,12 @@ async fn the_command_line_does_it_all() {
     let missing = ["replicate", "wait", "team/app:dev", "--target", "backup", "--timeout", "100ms"];
     run(&missing).exit(1).says(["no rule wants it there"]);
     run(&["replicate", "run", "team/app:dev", "--target", "backup"]).ok();
-    reaches(&pair.admin, "team/app", "dev", "even").await;
+    eventually("the copy", async || {
+        pair.here.turn_clock(std::time::Duration::from_secs(1));
+        let found = states(&pair.admin, "reference=dev").await;
+        found.iter().any(|one| one["state"] == "even").then_some(())
+    })
+    .await;
     let status = run(&["replicate", "status", "team/app:v1", "--json"]).ok().json();
     assert_eq!((&status[0]["state"], &status[0]["there"]), (&json!("even"), &json!(digest)));
     run(&["replicate", "target", "pause", "backup"]).ok();

@@ -21,7 +21,11 @@ struct Pair {
 impl Pair {
     /// With a target `there` and a rule `all` that has these fields.
     async fn start(rule: Value) -> Self {
-        let (here, there) = (TestApp::start().await, TestApp::start().await);
+        Self::from(TestApp::start().await, rule).await
+    }
+
+    async fn from(here: TestApp, rule: Value) -> Self {
+        let there = TestApp::start().await;
         here.app.start_worker();
         let (admin, other) = (here.admin().await, there.admin().await);
         target(&admin, "there", &there.url(), json!({})).await;
@@ -64,9 +68,10 @@ async fn reaches(admin: &Client, repository: &str, reference: &str, state: &str)
     .await
 }
 
-/// Waits until nothing is left to be done, and nothing follows.
+/// Waits until nothing is left to be done, and nothing follows. What waits for its target to have time waits by the clock.
 async fn rests(here: &TestApp, admin: &Client) {
     eventually("the end of all work", async || {
+        here.turn_clock(std::time::Duration::from_secs(1));
         let head = admin.get("/api/v1/events?n=1").await.ok().json()["events"][0]["id"].as_u64()?;
         let read = here.app.meta.reader_place("jobs").await.unwrap();
         let mut open = 0;
