@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::ways::To;
 use super::{all, wanted};
 use crate::auth::{AdminError, Administer};
 use crate::clock::Cron;
@@ -181,14 +182,21 @@ impl Worker {
         let found = match self.replication.way(&target) {
             Ok(way) => match way.is(&self.meta.mark().await?).await {
                 Ok(true) => Err("it is this registry itself".to_owned()),
-                Ok(false) => way.remote.ping().await.map_err(|error| error.to_string()),
+                Ok(false) => match &way.to {
+                    To::Registry(remote) => remote.ping().await.map_err(|error| error.to_string()),
+                    To::Plugin(name) => self.replication.plugin(name).map(drop),
+                },
                 Err(error) => Err(error.to_string()),
             },
             Err(error) => Err(error.to_string()),
         };
         Ok(match found {
             Ok(()) => {
-                Checked { is_good: true, said: "it answers, and takes the credentials".into() }
+                let said = match &target.wish.place {
+                    ReplicationPlace::Registry(_) => "it answers, and takes the credentials",
+                    ReplicationPlace::Plugin(_) => "the plugin is there",
+                };
+                Checked { is_good: true, said: said.into() }
             }
             Err(said) => Checked { is_good: false, said },
         })

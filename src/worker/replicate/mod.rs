@@ -6,6 +6,8 @@
 
 mod admin;
 mod all;
+mod place;
+mod plugin;
 mod registry;
 mod schedule;
 mod source;
@@ -21,18 +23,21 @@ pub use ways::Replication;
 pub(super) use all::{KIND as ALL_KIND, replicate_all};
 pub(super) use wants::caused_by;
 
+use place::{Found, There};
+use plugin::PluginTarget;
 use registry::RegistryTarget;
 use source::Here;
 use wants::Chosen;
-use ways::Way;
+use ways::{To, Way};
 
 use super::Worker;
 use super::jobs::Kind;
 use super::running::{Failure, Finished, Running};
 use crate::meta::{self, REPLICATE, Replicated, ReplicationTarget, Wanted};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
+use crate::plugin::CallContext;
 use crate::remote::transfer::{Plan, Source as _, Target as _, Transfer};
-use crate::remote::{self, Fetched, Repository};
+use crate::remote::{self, Fetched};
 
 pub(super) const KIND: Kind = Kind {
     name: REPLICATE,
@@ -75,18 +80,20 @@ enum Trouble {
     Meta(#[from] meta::Error),
     #[error("{0}")]
     Final(String),
+    #[error("{0}")]
+    Plugin(String),
     #[error("it was moved again and again while it was copied")]
     Moving,
 }
 
 impl Trouble {
-    fn into_failure(self, attempts: u32) -> Failure {
+    fn into_failure(self, attempts: u32, is_plugin: bool) -> Failure {
         use remote::Error as E;
         let reason = self.to_string();
         match self {
             Self::Final(_) => Failure::Permanent(reason),
             Self::Moving => Failure::Later(BUSY),
-            Self::Meta(_) => Failure::Retry(reason),
+            Self::Meta(_) | Self::Plugin(_) => Failure::Retry(reason),
             Self::Remote(error) => match error {
                 _ if error.retry_after().is_some() => Failure::Later(
                     error
@@ -103,7 +110,8 @@ impl Trouble {
                 | E::Denied { .. }
                 | E::TooManyRequests { .. }
                 | E::Server { .. } => Failure::Retry(reason),
-                _ if attempts < HOPELESS_AFTER => Failure::Retry(reason),
+                // A plugin does not tell one kind of failure from another.
+                _ if attempts < HOPELESS_AFTER || is_plugin => Failure::Retry(reason),
                 _ => Failure::Permanent(reason),
             },
         }
@@ -139,7 +147,7 @@ pub(super) async fn replicate(worker: &Worker, running: &Running) -> Result<Fini
             let reason = trouble.to_string();
             running.log(&reason);
             worker.meta.note_replication(&wanted, Replicated::Failed, bytes, &reason).await?;
-            Err(trouble.into_failure(running.job().attempts))
+            Err(trouble.into_failure(running.job().attempts, matches!(way.to, To::Plugin(_))))
         }
     }
 }
@@ -155,7 +163,7 @@ struct Bringing<'a> {
 }
 
 impl Bringing<'_> {
-    fn there(&self) -> Result<Repository, Trouble> {
+    fn there(&self) -> Result<There, Trouble> {
         let settings = &self.target.wish.settings;
         let name = settings.name_there(&self.wanted.repository).ok_or_else(|| {
             Trouble::Final(format!(
@@ -163,7 +171,23 @@ impl Bringing<'_> {
                 settings.naming, self.wanted.repository
             ))
         })?;
-        Ok(self.way.remote.repository(name))
+        Ok(match &self.way.to {
+            To::Registry(remote) => There::Registry(RegistryTarget {
+                meta: self.worker.meta.clone(),
+                id: self.target.id,
+                settings: settings.clone(),
+                here: self.wanted.repository.clone(),
+                there: remote.repository(name),
+                way: self.way.clone(),
+            }),
+            To::Plugin(plugin) => There::Plugin(PluginTarget {
+                target: self.worker.replication.plugin(plugin).map_err(Trouble::Plugin)?,
+                context: CallContext::new(format!("job-{}", self.running.job().id)),
+                there: name,
+                here: Here::new(self.worker, self.wanted.repository.clone()),
+                way: self.way.clone(),
+            }),
+        })
     }
 
     async fn run(&self) -> Result<Brought, Trouble> {
@@ -209,7 +233,7 @@ impl Bringing<'_> {
                 if let (Some(subject), false) = (&chosen.subject, self.wanted.is_asked) {
                     // What refers to something goes where that is. If it is on its way, what refers to it goes with it.
                     let subject = Reference::Digest(subject.clone());
-                    if self.there()?.head_manifest(&subject).await?.is_none() {
+                    if matches!(self.there()?.find(&subject).await?, Found::Nothing) {
                         return Ok(Err("what it refers to is not there".into()));
                     }
                 }
@@ -228,14 +252,6 @@ impl Bringing<'_> {
         manifest: &Fetched,
         chosen: Chosen,
     ) -> Result<bool, Trouble> {
-        let target = RegistryTarget {
-            meta: self.worker.meta.clone(),
-            id: self.target.id,
-            settings: self.target.wish.settings.clone(),
-            here: self.wanted.repository.clone(),
-            there: self.there()?,
-            way: self.way.clone(),
-        };
         let is_partial = !chosen.platforms.is_empty();
         let plan = Plan {
             referrers: true,
@@ -243,7 +259,7 @@ impl Bringing<'_> {
             blobs_at_a_time: self.target.wish.settings.parallel as usize,
         };
         let observer = progress(self.running);
-        let transfer = Transfer::new(here.clone(), target, plan, observer);
+        let transfer = Transfer::new(here.clone(), self.there()?, plan, observer);
         let copied = async {
             transfer.copy(manifest, None).await?;
             if let Some(subject) = &chosen.subject
@@ -288,24 +304,23 @@ impl Bringing<'_> {
         if !is_covered && !self.wanted.is_asked {
             return Ok(Brought::unwanted("it was deleted here, and stays there"));
         }
-        let repository = self.there()?;
-        let found = repository.head_manifest(reference).await?;
-        match found.map(|found| found.digest) {
-            // Somebody else has put something there: it is not ours to delete.
-            Some(digest) if digest.as_ref().is_none_or(|digest| digest.as_str() != there) => {
-                return Ok(Brought {
-                    outcome: Replicated::There(None),
-                    said: "it was deleted here; something else is there, and stays".into(),
-                });
-            }
-            None => {}
-            Some(_) => {
-                repository.delete_manifest(reference).await.map_err(|error| match error {
+        let place = self.there()?;
+        match place.find(reference).await? {
+            Found::Nothing => {}
+            Found::This(digest) if digest.as_str() == there => {
+                place.delete(reference).await.map_err(|error| match error {
                     remote::Error::Refused { status: 400 | 405, message, .. } => {
                         Trouble::Final(format!("the target does not delete tags: {message}"))
                     }
                     other => other.into(),
                 })?;
+            }
+            // Somebody else has put something there: it is not ours to delete.
+            Found::This(_) | Found::Something => {
+                return Ok(Brought {
+                    outcome: Replicated::There(None),
+                    said: "it was deleted here; something else is there, and stays".into(),
+                });
             }
         }
         Ok(Brought { outcome: Replicated::There(None), said: "deleted".into() })

@@ -37,6 +37,15 @@ impl Here {
         Self { meta: worker.meta.clone(), blobs: worker.blobs.clone(), name }
     }
 
+    /// A blob, and its size.
+    pub(super) async fn open(&self, digest: &Digest) -> Result<(Content, u64), Error> {
+        let row = self.meta.find_blob(&self.name, digest).await.map_err(failed)?;
+        let row = row.ok_or_else(|| failed(format!("{} has no blob {digest}", self.name)))?;
+        let content = self.blobs.load(&row.location, row.size).await;
+        let content = content.map_err(|error| failed(format!("{digest}: {error}")))?;
+        Ok((content, row.size))
+    }
+
     /// A small blob whole, if it is one.
     pub(super) async fn read_small(&self, digest: &Digest) -> Result<Option<Bytes>, Error> {
         const LARGEST: u64 = 4 << 20;
@@ -68,15 +77,12 @@ impl Source for Here {
     }
 
     async fn open_blob(&self, blob: &Blob, from: u64) -> Result<BlobStream, Error> {
-        let row = self.meta.find_blob(&self.name, &blob.digest).await.map_err(failed)?;
-        let row =
-            row.ok_or_else(|| failed(format!("{} has no blob {}", self.name, blob.digest)))?;
-        let content = self.blobs.load(&row.location, row.size).await;
-        match content.map_err(|error| failed(format!("{}: {error}", blob.digest)))? {
-            Content::File(file) => Ok(read_file(file, from, row.size)),
-            Content::Object(_) if from >= row.size => Ok(futures::stream::empty().boxed()),
+        let (content, size) = self.open(&blob.digest).await?;
+        match content {
+            Content::File(file) => Ok(read_file(file, from, size)),
+            Content::Object(_) if from >= size => Ok(futures::stream::empty().boxed()),
             Content::Object(object) => {
-                let stream = object.stream(ByteRange { start: from, end: row.size }).await;
+                let stream = object.stream(ByteRange { start: from, end: size }).await;
                 let stream = stream.map_err(failed)?;
                 Ok(stream.map(|piece| piece.map_err(failed)).boxed())
             }

@@ -1,8 +1,8 @@
 //! The ways to targets: connections, tokens and bounds that the jobs of one target share.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -10,7 +10,8 @@ use parking_lot::Mutex;
 use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 
-use crate::meta::{ReplicationPlace, ReplicationTarget, TargetWish};
+use crate::meta::{ReplicationPlace, ReplicationTarget, TargetSettings, TargetWish};
+use crate::plugin::{InvalidPluginName, PluginName, Plugins, ReplicationTarget as PluginTarget};
 use crate::remote::{BlobStream, Credentials, Error, Options, Remote, RetryPolicy};
 
 /// Jobs of one target that run at the same time. There are places for more, so that a target that hangs holds up no other.
@@ -26,6 +27,7 @@ struct Inner {
     bytes: AtomicU64,
     failures: AtomicU64,
     attempts: AtomicU64,
+    plugins: OnceLock<Plugins>,
 }
 
 /// What a way was made of: another one is made when that has changed.
@@ -34,12 +36,19 @@ type Made = (TargetWish, Option<(String, String)>);
 /// The way to one target; clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Way {
-    pub(super) remote: Remote,
+    pub(super) to: To,
     pub(super) blobs: Arc<Semaphore>,
     pub(super) jobs: Arc<Semaphore>,
     pace: Option<Arc<Pace>>,
     /// Which Berth it is, once it has said so.
     mark: Arc<OnceCell<Option<String>>>,
+}
+
+/// What is at its end.
+#[derive(Clone, Debug)]
+pub(super) enum To {
+    Registry(Remote),
+    Plugin(PluginName),
 }
 
 /// Why there is no way.
@@ -49,8 +58,8 @@ pub(super) enum NoWay {
     Address(#[from] crate::remote::InvalidRegistry),
     #[error(transparent)]
     Remote(#[from] Error),
-    #[error("this Berth runs no plugin of that name as a target")]
-    Plugin,
+    #[error(transparent)]
+    Plugin(#[from] InvalidPluginName),
 }
 
 impl Replication {
@@ -72,6 +81,17 @@ impl Replication {
         Ok(way)
     }
 
+    /// Lets plugins be targets; without, none is.
+    pub fn use_plugins(&self, plugins: Plugins) {
+        let _ = self.0.plugins.set(plugins);
+    }
+
+    /// The target that a plugin is, as it is now.
+    pub(super) fn plugin(&self, name: &PluginName) -> Result<PluginTarget, String> {
+        let plugins = self.0.plugins.get().ok_or("this Berth runs no plugins")?;
+        plugins.target(name).map_err(|error| format!("{name}: {error}"))
+    }
+
     /// Counts an attempt.
     pub(super) fn count(&self, bytes: u64, has_failed: bool) {
         self.0.attempts.fetch_add(1, Ordering::Relaxed);
@@ -90,7 +110,13 @@ impl Replication {
 impl Way {
     fn make(target: &ReplicationTarget) -> Result<Self, NoWay> {
         let settings = &target.wish.settings;
-        let ReplicationPlace::Registry(url) = &target.wish.place else { return Err(NoWay::Plugin) };
+        let url = match &target.wish.place {
+            ReplicationPlace::Registry(url) => url,
+            // What a plugin keeps there may not bear two that write at the same time.
+            ReplicationPlace::Plugin(name) => {
+                return Ok(Self::of(To::Plugin(name.parse()?), 1, settings));
+            }
+        };
         let registry: crate::remote::Registry = url.parse()?;
         let mut options = Options {
             chunk_size: settings.chunk_bytes,
@@ -114,18 +140,24 @@ impl Way {
             username: sealed.expose().username.clone(),
             password: sealed.expose().password(),
         });
-        Ok(Self {
-            remote: Remote::new(registry, credentials, &options)?,
+        let remote = Remote::new(registry, credentials, &options)?;
+        Ok(Self::of(To::Registry(remote), JOBS, settings))
+    }
+
+    fn of(to: To, jobs: usize, settings: &TargetSettings) -> Self {
+        Self {
+            to,
             blobs: Arc::new(Semaphore::new(settings.parallel.max(1) as usize)),
-            jobs: Arc::new(Semaphore::new(JOBS)),
+            jobs: Arc::new(Semaphore::new(jobs)),
             mark: Arc::default(),
             pace: settings.bytes_per_second.map(|rate| Arc::new(Pace::new(rate))),
-        })
+        }
     }
 
     /// Whether the target is the registry of this mark itself.
     pub(super) async fn is(&self, mark: &str) -> Result<bool, Error> {
-        let theirs = self.mark.get_or_try_init(|| self.remote.find_mark()).await?;
+        let To::Registry(remote) = &self.to else { return Ok(false) };
+        let theirs = self.mark.get_or_try_init(|| remote.find_mark()).await?;
         Ok(theirs.as_deref() == Some(mark))
     }
 
