@@ -18,7 +18,7 @@ use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
-use crate::worker::Worker;
+use crate::worker::{Replication, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -257,6 +257,7 @@ impl App {
             hooks: Hooks::new()?,
             outbound: Outbound::new(OutboundOptions::default()),
             plugins: plugins.clone(),
+            replication: Replication::new(plugins.clone()),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let lock = Mutex::new(lock);

@@ -24,6 +24,7 @@ mod output;
 mod plugin;
 mod provider;
 mod quarantine;
+mod replicate;
 mod repo;
 mod robot;
 mod scan;
@@ -105,6 +106,9 @@ enum Command {
     /// Manage webhooks: who is told of events
     #[command(subcommand)]
     Webhook(Box<webhook::WebhookCommand>),
+    /// Bring content to other registries, and look how far that has come
+    #[command(subcommand)]
+    Replicate(Box<replicate::ReplicateCommand>),
     /// Look at work that waits, runs or has ended
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
@@ -179,6 +183,7 @@ pub fn run() -> ExitCode {
             Command::Audit(command) => command.run().await,
             Command::Events(command) => command.run().await,
             Command::Webhook(command) => command.run().await,
+            Command::Replicate(command) => command.run().await,
             Command::Jobs(command) => command.run().await,
             Command::Key(command) => command.run().await,
             Command::Health(command) => command.run().await,

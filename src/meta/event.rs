@@ -97,6 +97,8 @@ pub enum EventKind {
     QuarantineChange,
     /// Advisories were imported or removed.
     AdvisoryChange,
+    /// A replication target or rule was made, changed or removed.
+    ReplicationChange,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -107,7 +109,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -137,6 +139,7 @@ impl EventKind {
         Self::QuarantineRelease,
         Self::QuarantineChange,
         Self::AdvisoryChange,
+        Self::ReplicationChange,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -175,6 +178,7 @@ impl EventKind {
             Self::QuarantineRelease => "quarantine.release",
             Self::QuarantineChange => "quarantine.change",
             Self::AdvisoryChange => "advisory.change",
+            Self::ReplicationChange => "replication.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",

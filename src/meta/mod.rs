@@ -29,6 +29,8 @@ mod plugin;
 mod provider;
 mod quarantine;
 mod refresh;
+mod replication;
+mod replication_state;
 mod repository;
 mod role;
 mod scan;
@@ -78,6 +80,13 @@ pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
 pub use refresh::RefreshToken;
+pub use replication::{
+    ReplicationPlace, ReplicationRule, ReplicationTarget, ReplicationWish, RuleSettings,
+    TargetCredentials, TargetSettings, TargetWish,
+};
+pub use replication_state::{
+    Lag, REPLICATE, Replicated, ReplicationState, StateCursor, StateFilter, Wanted,
+};
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
 pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, SeverityCounts};
@@ -153,6 +162,12 @@ impl Meta {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.db.stats
+    }
+
+    /// A name that this registry has and no other, for those who ask whether they speak to themselves. Processes that share
+    /// keys and rows share it.
+    pub async fn mark(&self) -> Result<String, Error> {
+        self.db.read(|tx| Ok(tx.keys().mark())).await
     }
 
     /// Waits until what was written without waiting is there.

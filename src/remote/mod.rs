@@ -57,6 +57,9 @@ use auth::Authorizer;
 use retry::Patience;
 use wire::{Call, Wire};
 
+/// The header in which a Berth says which one it is (`GET /v2/`).
+pub const MARK: &str = "berth-mark";
+
 /// Another registry. Clones share connections and tokens.
 #[derive(Clone, Debug)]
 pub struct Remote(Arc<Inner>);
@@ -116,6 +119,16 @@ impl Remote {
             StatusCode::NOT_FOUND => {
                 Err(self.0.wire.protocol("there is no registry API at this address".into()))
             }
+            _ => Err(self.0.wire.failure(&answer)),
+        }
+    }
+
+    /// Asks as [`Remote::ping`] does, and says which Berth it is, if it is one.
+    pub async fn find_mark(&self) -> Result<Option<String>, Error> {
+        let answer =
+            self.ask(Call::new(Method::GET, self.0.wire.url("v2/")), &[], 64 * 1024).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.header(MARK).map(str::to_owned)),
             _ => Err(self.0.wire.failure(&answer)),
         }
     }

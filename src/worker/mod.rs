@@ -5,6 +5,7 @@ mod admin;
 mod collect;
 mod follow;
 mod jobs;
+mod replicate;
 mod running;
 mod scan;
 mod schedule;
@@ -18,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
 pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
 pub use schedule::{ScheduleState, Scheduled};
@@ -63,6 +65,8 @@ pub struct Worker {
     pub outbound: Outbound,
     /// Plugins in force.
     pub plugins: Plugins,
+    /// The ways to replication targets.
+    pub replication: Replication,
 }
 
 impl Worker {
@@ -73,6 +77,7 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_replication_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
         tasks.spawn(Arc::clone(&worker).forget(stop));
         tasks.close();

@@ -23,6 +23,7 @@ mod model;
 mod mtls;
 mod parsers;
 mod plugins;
+mod replication;
 mod scans;
 mod shutdown;
 mod smoke;

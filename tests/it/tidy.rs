@@ -269,6 +269,8 @@ async fn every_metric_is_documented() {
     berth.app.meta.add_job(job, &crate::support::tester()).await.unwrap();
     let calls = berth.app.metrics.plugin_calls();
     calls.ended("test", "admission", "answered", std::time::Duration::ZERO);
+    let target = serde_json::json!({ "name": "there", "url": "https://registry.example" });
+    admin.post_json("/api/v1/replication/targets", target).await.status(201);
     let answer = admin.get("/metrics").await.ok();
     let served = String::from_utf8(answer.bytes).unwrap();
     let names: BTreeSet<_> = served

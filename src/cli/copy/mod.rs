@@ -18,6 +18,7 @@ use clap::error::ErrorKind;
 use super::client::{Connection, told};
 use super::output::{count, print, print_json, size};
 use crate::config::ByteSize;
+pub(super) use crate::oci::Platform;
 use crate::oci::{Digest, Reference, Tag};
 use crate::remote::transfer::{Plan, Source as _, Summary, Transfer};
 use crate::remote::{Error, Fetched, Options, Repository};
@@ -25,7 +26,6 @@ use ends::{From, To};
 use layout::Layout;
 use place::Location;
 pub(super) use place::Place;
-pub(super) use platform::Platform;
 use progress::Progress;
 
 const HELP: &str = "\
@@ -136,7 +136,11 @@ impl Copy {
             if self.all_tags { None } else { Some(self.choose(&from).await.map_err(explained)?) };
         let to = To::open(&self.target, &options).await.map_err(explained)?;
         let progress = Progress::new(self.quiet);
-        let plan = Plan { referrers: self.referrers, blobs_at_a_time: usize::from(self.jobs) };
+        let plan = Plan {
+            referrers: self.referrers,
+            blobs_at_a_time: usize::from(self.jobs),
+            ..Plan::default()
+        };
         let transfer = Transfer::new(from, to, plan, progress.observer());
         // On an interrupt nothing needs to be undone: what is there is whole, or continued by the next copy.
         let copied = tokio::select! {

@@ -18,6 +18,8 @@ mod plugin_views;
 mod plugins;
 mod providers;
 mod quarantine;
+mod replication;
+mod replication_targets;
 mod repositories;
 mod robots;
 mod roles;
@@ -120,6 +122,17 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(plugins::upgrade))
         .routes(routes!(plugins::roll_back))
         .routes(routes!(plugins::logs))
+        .routes(routes!(replication_targets::list, replication_targets::add))
+        .routes(routes!(
+            replication_targets::show,
+            replication_targets::change,
+            replication_targets::remove
+        ))
+        .routes(routes!(replication_targets::check))
+        .routes(routes!(replication::list, replication::add))
+        .routes(routes!(replication::show, replication::change, replication::remove))
+        .routes(routes!(replication::run))
+        .routes(routes!(replication::states))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }

@@ -83,6 +83,8 @@ async fn populate(admin: &Client) {
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
         ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),
         ("webhooks/ci/deliveries/1", json!({})),
+        ("replication/targets", json!({ "name": "ci", "url": "https://registry.example" })),
+        ("replication/rules", json!({ "name": "ci", "target": "ci" })),
         ("session", json!({ "username": "admin", "password": PASSWORD })),
         (
             "directories",
@@ -163,7 +165,7 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "federation" | "providers" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "replication" | "webhooks" => "ci",
             "plugins" => "freeze",
             "groups" => "devs",
             "directories" => "corp",
