@@ -18,7 +18,16 @@ macro_rules! bundled {
 }
 
 /// All of them, by name.
-const BUNDLED: &[Bundled] = bundled!["freeze", "policy", "scan-packages", "scan-secrets"];
+const BUNDLED: &[Bundled] = bundled![
+    "auth-htpasswd",
+    "auth-http",
+    "freeze",
+    "notify-chat",
+    "policy",
+    "replicate-s3-layout",
+    "scan-packages",
+    "scan-secrets",
+];
 
 /// A plugin that comes with Berth.
 #[derive(Clone, Copy)]

@@ -15,8 +15,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::installed::install;
 use super::{Host, terms};
-use crate::support::Blob;
+use crate::support::{Blob, TestApp};
 
 /// A server that says the same to everybody, or nothing at all.
 struct Server {

@@ -43,7 +43,8 @@ async fn install(berth: &TestApp, name: &str, config: Value) {
     let package = Bundled::find(name).unwrap().package().unwrap();
     warm(berth, &package).await;
     let granted: Vec<String> = package.manifest().asks.iter().map(ToString::to_string).collect();
-    let wish = json!({ "source": format!("bundled:{name}"), "granted": granted, "settings": config });
+    let wish =
+        json!({ "source": format!("bundled:{name}"), "granted": granted, "settings": config });
     berth.admin().await.post_json("/api/v1/plugins", wish).await.status(201);
     keep(berth, &package).await;
 }
