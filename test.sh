@@ -6,9 +6,11 @@ usage() {
     cat <<'HELP'
 Runs every test of Berth, and installs what is missing for them.
 
-Usage: ./test.sh [--fast | --clients [SUITE...]]
+Usage: ./test.sh [--fast | --plugins | --clients [SUITE...]]
 
   --fast                only `cargo test`: units and behaviour, no other programs but slapd
+  --plugins             only plugins: the crates of plugins/, plugins as their makers build them, and packages
+                        found in real images beside what the package managers list
   --clients [SUITE...]  only real clients (skopeo, podman, docker, ...), all of them or those named
   --environment         print what a build uses, as assignments for a shell: CARGO, RUSTC, CARGO_TARGET_DIR
   --help                print this
@@ -16,6 +18,9 @@ Usage: ./test.sh [--fast | --clients [SUITE...]]
 Buckets are tested with Garage (S3), Azurite and gcp-storage-emulator, which are installed once under
 ~/.cache/berth-tools; Garage takes some minutes to compile.
 Signing in is tested with oidc-provider, which npm installs once under ~/.cache/berth-tools.
+
+Plugins are built with a toolchain for WebAssembly, componentize-js, componentize-py and zig, installed
+once under ~/.cache/berth-wasm; the real images for scanners are made once under ~/.cache/berth-roots.
 
 Real clients need root, or sudo: they run in mount namespaces of their own and, for clients newer than
 this machine's, in a second Debian that is made once under ~/.cache/berth-forky.
@@ -132,26 +137,57 @@ build_binary() {
     (cd "$HERE" && "$CARGO" test --locked --workspace --no-run)
 }
 
+# lines_of NAME LAST COMMAND...: a program that prints `ok …` and `FAIL …` for each check, and at last `LAST: …`.
+lines_of() {
+    local name=$1 last=$2 log
+    shift 2
+    log=$(mktemp)
+    "$@" 2>&1 | tee "$log" || true
+    if ! grep -qE "^$last: [0-9]+ passed, [0-9]+ failed$" "$log"; then
+        echo "FAIL $name: the run did not finish" | tee -a "$log"
+    fi
+    add "$name" "$(grep -c '^ok ' "$log")" "$(grep -c '^FAIL ' "$log")"
+    grep '^FAIL ' "$log" >>"$FAILURES" || true
+    rm -f "$log"
+}
+
+plugin_suites() {
+    local log code=0 failed
+    echo "== the crates of plugins"
+    log=$(mktemp)
+    CARGO_TARGET_DIR=$CARGO_TARGET_DIR/plugins "$CARGO" test --locked --workspace --no-fail-fast \
+        --manifest-path "$HERE/plugins/Cargo.toml" 2>&1 | tee "$log" || code=$?
+    failed=$(sum_of failed "$log")
+    if [ $code -ne 0 ] && [ "$failed" = 0 ]; then failed=1; fi
+    add "plugins: cargo test" "$(sum_of passed "$log")" "$failed"
+    rm -f "$log"
+    echo "== packages found in real images"
+    lines_of "real images" scanning as_root env CARGO_TARGET_DIR="$CARGO_TARGET_DIR/plugins" "$HERE/tests/scanning/truth.sh"
+    echo "== making plugins"
+    if ! build_binary; then
+        add "making plugins" 0 1
+        return 0
+    fi
+    lines_of "making plugins" making env BERTH="$CARGO_TARGET_DIR/debug/berth" "$HERE/tests/making/run"
+}
+
+# With what the tests have in their environment.
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo env HOME="$HOME" PATH="$PATH" CARGO="$CARGO" RUSTC="$RUSTC" "$@"; fi
+}
+
 client_suites() {
-    local log
     if ! build_binary; then
         add "real clients" 0 1
         return 0
     fi
-    log=$(mktemp)
-    BERTH=$CARGO_TARGET_DIR/debug/berth "$HERE/tests/clients/run" "$@" 2>&1 | tee "$log" || true
-    if ! grep -qE '^clients: [0-9]+ passed, [0-9]+ failed$' "$log"; then
-        echo 'FAIL real clients: the run did not finish' | tee -a "$log"
-    fi
-    add "real clients" "$(grep -c '^ok ' "$log")" "$(grep -c '^FAIL ' "$log")"
-    grep '^FAIL ' "$log" >"$FAILURES" || true
-    rm -f "$log"
+    lines_of "real clients" clients env BERTH="$CARGO_TARGET_DIR/debug/berth" "$HERE/tests/clients/run" "$@"
 }
 
 finish() {
     echo
     if [ -s "$FAILURES" ]; then
-        echo "What failed with real clients:"
+        echo "What failed beside cargo's tests:"
         sed 's/^FAIL /  /' "$FAILURES"
     fi
     printf '%s\n' "${SUMMARY[@]}"
@@ -164,6 +200,7 @@ main() {
     case ${1:-} in
         '') ;;
         --fast) what=cargo ;;
+        --plugins) what=plugins ;;
         --clients) what=clients ;;
         --environment)
             environment >&2
@@ -184,8 +221,9 @@ main() {
     FAILURES=$(mktemp)
     trap 'rm -f "$FAILURES"' EXIT
     environment
-    [ $what = clients ] || cargo_tests
-    [ $what = cargo ] || client_suites "$@"
+    case $what in all | cargo) cargo_tests ;; esac
+    case $what in all | plugins) plugin_suites ;; esac
+    case $what in all | clients) client_suites "$@" ;; esac
     finish
 }
 

@@ -24,6 +24,8 @@ component() {
     "$CARGO_TARGET_DIR/debug/componentize" \
         "$CARGO_TARGET_DIR/wasm32-unknown-unknown/release/${name//-/_}.wasm" \
         "$crate/plugin.toml" "$out/$(basename "$crate").wasm"
+    # What is inside the program is compressed.
+    [ "$out" != "$HERE/built" ] || gzip --best --no-name --force "$out/$(basename "$crate").wasm"
 }
 
 # sources FOLDER: what its plugins are made of, with hashes.

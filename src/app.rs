@@ -13,11 +13,13 @@ use crate::backup::Backups;
 use crate::blob::{self, BlobStore, Probe};
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::install::{DeclaredError, Installer};
 use crate::meta::{self, Meta};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, PluginCalls};
+use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
-use crate::remote::{HookError, Hooks};
-use crate::worker::Worker;
+use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
+use crate::worker::{Replication, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -34,6 +36,10 @@ pub struct App {
     pub auth: Auth,
     /// Pulls and pushes.
     pub registry: Registry,
+    /// Plugins in force.
+    pub plugins: Plugins,
+    /// What installs plugins.
+    pub installer: Installer,
     /// Work that nobody waits for.
     pub worker: Worker,
     /// Figures.
@@ -43,6 +49,15 @@ pub struct App {
     tasks: TaskTracker,
     started: SystemTime,
     lock: Mutex<Option<DirectoryLock>>,
+}
+
+/// What tests change of an [`App`].
+#[derive(Clone, Debug, Default)]
+pub struct Fittings {
+    /// A hook in the blob store.
+    pub probe: Probe,
+    /// What compiles plugins.
+    pub compiler: Compiler,
 }
 
 /// How long a start waits for the process before it to be gone.
@@ -96,6 +111,12 @@ pub enum OpenError {
     /// Nobody can be told of anything.
     #[error("cannot prepare for webhooks: {0}")]
     Hooks(#[from] HookError),
+    /// A plugin that the configuration wants cannot be had.
+    #[error(transparent)]
+    Declared(#[from] DeclaredError),
+    /// Plugins cannot be run at all.
+    #[error(transparent)]
+    Plugins(#[from] plugin::Error),
     /// The bucket cannot do what is needed.
     #[error("the bucket cannot be used:\n  {}\nhint: `storage.check = false` starts without trying", list(.0))]
     Bucket(Vec<blob::Finding>),
@@ -107,6 +128,24 @@ pub enum OpenError {
 fn list(findings: &[blob::Finding]) -> String {
     let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
     findings.join("\n  ")
+}
+
+/// How references may name this registry.
+fn own_hosts(config: &Config) -> Vec<String> {
+    let listen = config.server.listen;
+    let mut hosts = vec![listen.to_string(), format!("localhost:{}", listen.port())];
+    let url = config.server.public_url.as_deref();
+    hosts.extend(
+        url.and_then(|url| url.split("://").nth(1))
+            .map(|host| host.split('/').next().unwrap_or(host).to_owned()),
+    );
+    hosts
+}
+
+/// Counts a call of a plugin.
+fn count(calls: &PluginCalls, record: &CallRecord) {
+    let Some(hook) = record.hook else { return };
+    calls.ended(record.plugin.as_str(), hook.as_str(), record.ending.kind(), record.duration);
 }
 
 /// Tries what the bucket can do; what Berth can do without is only told.
@@ -122,28 +161,37 @@ async fn check_bucket(blobs: &BlobStore) -> Result<(), OpenError> {
 impl App {
     /// Opens the data directory that the configuration names, and makes it when it is missing.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::open_with(config, clock, Probe::default()).await
+        Self::open_with(config, clock, Fittings::default()).await
     }
 
     /// Opens a data directory that another process may serve meanwhile: to look at rows and to change them, for commands. No
     /// uploads are to be taken, and no files to be removed, by what is opened so.
     pub async fn open_beside(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::assemble(config, clock, Probe::default(), false).await
+        Self::assemble(config, clock, Fittings::default(), false).await
     }
 
-    /// As [`App::open`], with a hook in the blob store.
+    /// As [`App::open_beside`], with what tests change.
+    pub async fn open_beside_with(
+        config: Config,
+        clock: Clock,
+        fittings: Fittings,
+    ) -> Result<Arc<Self>, OpenError> {
+        Self::assemble(config, clock, fittings, false).await
+    }
+
+    /// As [`App::open`], with what tests change.
     pub async fn open_with(
         config: Config,
         clock: Clock,
-        probe: Probe,
+        fittings: Fittings,
     ) -> Result<Arc<Self>, OpenError> {
-        Self::assemble(config, clock, probe, true).await
+        Self::assemble(config, clock, fittings, true).await
     }
 
     async fn assemble(
         config: Config,
         clock: Clock,
-        probe: Probe,
+        fittings: Fittings,
         alone: bool,
     ) -> Result<Arc<Self>, OpenError> {
         // Before anything can be uploaded: files older than this are another process's.
@@ -152,22 +200,54 @@ impl App {
             reason = "compared with times of files, which the machine's clock sets"
         )]
         let started = SystemTime::now();
+        let Fittings { probe, compiler } = fittings;
+        let metrics = Metrics::default();
         let (storage, meta_clock) = (config.storage.clone(), clock.clone());
+        let observer = metrics.plugin_calls();
         let open = move || -> Result<_, OpenError> {
-            let meta = Meta::open(&storage, meta_clock)?;
+            let meta = Meta::open(&storage, meta_clock.clone())?;
             let lock = alone.then(|| DirectoryLock::take(&storage.data)).transpose()?;
             let blobs = BlobStore::open(&storage, probe)?;
-            Ok((meta, blobs, lock))
+            let plugins = Plugins::open(plugin::Options {
+                directory: storage.data.join("plugins"),
+                meta: meta.clone(),
+                clock: meta_clock,
+                compiler,
+                outbound: Outbound::new(OutboundOptions::default()),
+                space: Some(Arc::clone(blobs.space())),
+                layers: LayerBounds::default(),
+                observer: Some(Arc::new(move |record| count(&observer, record))),
+            })?;
+            Ok((meta, blobs, plugins, lock))
         };
         let opened = tokio::task::spawn_blocking(open).await;
-        let (meta, blobs, lock) =
+        let (meta, blobs, plugins, lock) =
             opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
         if config.storage.check {
             check_bucket(&blobs).await?;
         }
-        let auth = Auth::open(meta.clone(), clock.clone(), config.auth.clone()).await?;
-        let registry =
-            Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());
+        plugins.follow_rows().await?;
+        let auth =
+            Auth::open(meta.clone(), clock.clone(), config.auth.clone(), plugins.clone()).await?;
+        let registry = Registry::new(
+            meta.clone(),
+            blobs.clone(),
+            clock.clone(),
+            config.registry.clone(),
+            plugins.clone(),
+        );
+        let installer = Installer {
+            meta: meta.clone(),
+            clock: clock.clone(),
+            plugins: plugins.clone(),
+            registry: registry.clone(),
+            auth: auth.clone(),
+            own_hosts: own_hosts(&config),
+            config: config.plugins.clone(),
+        };
+        if alone {
+            installer.declare().await?;
+        }
         let worker = Worker {
             config: Arc::new(config.clone()),
             clock: clock.clone(),
@@ -176,9 +256,11 @@ impl App {
             auth: auth.clone(),
             registry: registry.clone(),
             hooks: Hooks::new()?,
+            outbound: Outbound::new(OutboundOptions::default()),
+            plugins: plugins.clone(),
+            replication: Replication::new(plugins.clone()),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let metrics = Metrics::default();
         let lock = Mutex::new(lock);
         Ok(Arc::new(Self {
             config,
@@ -187,6 +269,8 @@ impl App {
             blobs,
             auth,
             registry,
+            plugins,
+            installer,
             worker,
             metrics,
             leaving: CancellationToken::new(),
@@ -200,6 +284,7 @@ impl App {
     /// Starts the work that goes on beside serving.
     pub fn start_worker(&self) {
         self.tasks.spawn(self.worker.clone().run(self.started, self.stop.clone()));
+        self.tasks.spawn(self.plugins.clone().keep_following_rows(self.stop.clone()));
     }
 
     /// Copies of all of it elsewhere.

@@ -1,8 +1,8 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`backup`], [`worker`],
-//! [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
+//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`backup`],
+//! [`install`], [`worker`], [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
 pub mod auth;
@@ -12,6 +12,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
+pub mod install;
 pub mod meta;
 pub mod metrics;
 pub mod oci;

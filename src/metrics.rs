@@ -1,8 +1,9 @@
 //! Figures for Prometheus: what is counted as it happens, and what is asked for when somebody looks.
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -65,6 +66,77 @@ impl Traffic {
     }
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    plugin: String,
+    hook: &'static str,
+    ending: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct HookLabels {
+    plugin: String,
+    hook: &'static str,
+}
+
+/// Seconds; from a policy that looks at a label to a scan of a large image.
+const CALL_BUCKETS: [f64; 11] =
+    [0.0001, 0.00025, 0.001, 0.005, 0.01, 0.05, 0.25, 1.0, 10.0, 60.0, 600.0];
+
+/// What the calls of one hook of a plugin come to, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallTotals {
+    /// How many have ended.
+    pub calls: u64,
+    /// How many of them without an answer.
+    pub failures: u64,
+    /// Time that they took together.
+    pub took: Duration,
+    /// The longest of them.
+    pub longest: Duration,
+}
+
+/// Calls of plugins.
+#[derive(Debug)]
+pub struct PluginCalls {
+    totals: Mutex<BTreeMap<(String, &'static str), CallTotals>>,
+    ended: Family<CallLabels, Counter>,
+    took: Family<HookLabels, Histogram>,
+}
+
+impl Default for PluginCalls {
+    fn default() -> Self {
+        Self {
+            totals: Mutex::default(),
+            ended: Family::default(),
+            took: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS)),
+        }
+    }
+}
+
+impl PluginCalls {
+    /// Counts a call that has ended. There are as many plugins as somebody has installed; the other words are few.
+    pub fn ended(&self, plugin: &str, hook: &'static str, ending: &'static str, elapsed: Duration) {
+        let labels = CallLabels { plugin: plugin.to_owned(), hook, ending };
+        self.ended.get_or_create(&labels).inc();
+        let labels = HookLabels { plugin: plugin.to_owned(), hook };
+        self.took.get_or_create(&labels).observe(elapsed.as_secs_f64());
+        let mut totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        let total = totals.entry((plugin.to_owned(), hook)).or_default();
+        total.calls += 1;
+        total.failures += u64::from(ending != "answered");
+        total.took += elapsed;
+        total.longest = total.longest.max(elapsed);
+    }
+
+    /// What the calls of a hook come to.
+    #[must_use]
+    pub fn total(&self, plugin: &str, hook: &'static str) -> CallTotals {
+        let totals = self.totals.lock().unwrap_or_else(PoisonError::into_inner);
+        totals.get(&(plugin.to_owned(), hook)).copied().unwrap_or_default()
+    }
+}
+
 /// Everything that is counted as it happens.
 #[derive(Debug)]
 pub struct Metrics {
@@ -72,6 +144,7 @@ pub struct Metrics {
     latency: Family<RouteLabels, Histogram>,
     traffic: Arc<Traffic>,
     connections: AtomicU64,
+    plugin_calls: Arc<PluginCalls>,
 }
 
 /// A figure that is read when somebody looks; names are without the prefix `berth_`.
@@ -92,6 +165,7 @@ impl Default for Metrics {
             latency: Family::new_with_constructor(|| Histogram::new(BUCKETS)),
             traffic: Arc::default(),
             connections: AtomicU64::new(0),
+            plugin_calls: Arc::default(),
         }
     }
 }
@@ -123,6 +197,12 @@ impl Metrics {
         Arc::clone(&self.traffic)
     }
 
+    /// Where calls of plugins are counted.
+    #[must_use]
+    pub fn plugin_calls(&self) -> Arc<PluginCalls> {
+        Arc::clone(&self.plugin_calls)
+    }
+
     /// Counts a connection for as long as the answer lives.
     pub fn connection(&self) -> impl Drop + '_ {
         self.connections.fetch_add(1, Ordering::Relaxed);
@@ -137,6 +217,13 @@ impl Metrics {
             "http_request_duration_seconds",
             "Time to the head of the answer",
             self.latency.clone(),
+        );
+        let calls = &self.plugin_calls;
+        registry.register("plugin_calls", "Calls of plugins that have ended", calls.ended.clone());
+        registry.register(
+            "plugin_call_duration_seconds",
+            "Time of a plugin's call, waiting included",
+            calls.took.clone(),
         );
         let relaxed = |value: &AtomicU64| value.load(Ordering::Relaxed);
         let own = [

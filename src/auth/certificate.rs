@@ -1,5 +1,7 @@
 //! What a client's certificate says, as rules look at it. TLS has verified it before.
 
+use std::sync::Arc;
+
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{AttributeTypeAndValue, FromDer as _, X509Certificate, X509Name};
 
@@ -7,13 +9,17 @@ use super::federation::{Claims, Flaw, Vouched};
 use super::{Auth, Error, Origin, Principal};
 use crate::clock::Timestamp;
 use crate::oci::Algorithm;
+use crate::plugin::CredentialKind;
 
 /// More names than any certificate needs.
 const MOST_NAMES: usize = 1000;
 
 /// A client's certificate.
 #[derive(Clone, Debug)]
-pub struct Certificate(Vouched);
+pub struct Certificate {
+    vouched: Vouched,
+    der: Arc<[u8]>,
+}
 
 /// A certificate that TLS took and that cannot be read here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -72,19 +78,20 @@ impl Certificate {
         }
         let end = read.validity().not_after.timestamp().saturating_mul(1000);
         let expires_at = Some(Timestamp::from_millis(end));
-        Ok(Self(Vouched { issuer: None, subject, audiences: Vec::new(), claims, expires_at }))
+        let vouched = Vouched { issuer: None, subject, audiences: Vec::new(), claims, expires_at };
+        Ok(Self { vouched, der: der.into() })
     }
 
     /// When it is over.
     #[must_use]
     pub fn expires_at(&self) -> Timestamp {
-        self.0.expires_at.unwrap_or(Timestamp::from_millis(0))
+        self.vouched.expires_at.unwrap_or(Timestamp::from_millis(0))
     }
 
     /// As rules look at it.
     #[must_use]
     pub fn vouched(&self) -> &Vouched {
-        &self.0
+        &self.vouched
     }
 }
 
@@ -111,7 +118,15 @@ impl Auth {
     ) -> Result<Principal, Error> {
         match self.accept(certificate.vouched()).await? {
             Ok(principal) => Ok(principal.coming_from(origin)),
-            Err(Flaw::NoRule) => self.anonymous().await,
+            Err(Flaw::NoRule) => {
+                let der = &certificate.der;
+                let length = u32::try_from(der.len()).unwrap_or(u32::MAX);
+                let value = [&length.to_be_bytes()[..], der].concat();
+                match self.nameless_by_plugin(CredentialKind::Mtls, value, origin).await? {
+                    Some(principal) => Ok(principal.coming_from(origin)),
+                    None => self.anonymous().await,
+                }
+            }
             Err(flaw) => Err(Error::Foreign(flaw)),
         }
     }

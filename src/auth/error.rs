@@ -40,6 +40,18 @@ pub enum Error {
     /// The directory that would have to vouch for somebody gives no answer; the log says why.
     #[error("the directory that has to vouch for this user cannot be asked: try again in a moment")]
     Directory(String),
+    /// A plugin that has to be asked has no answer; the log says why.
+    #[error(
+        "the plugin {plugin}, which has to be asked who may come in, has no answer now: try again"
+    )]
+    Plugin {
+        /// Which.
+        plugin: Box<str>,
+        /// Why.
+        cause: String,
+        /// When it makes sense to try again.
+        retry_after: Duration,
+    },
     /// A browser's request that another site could have made it send.
     #[error("the request does not carry the session's CSRF token: load the page again")]
     Forgery,

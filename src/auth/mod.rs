@@ -6,6 +6,7 @@
 mod administer;
 mod audit;
 mod browser;
+mod by_plugin;
 mod certificate;
 mod credentials;
 mod device;
@@ -45,6 +46,7 @@ pub use secret_token::TOKEN_PREFIX;
 pub use sign_in::{Callback, SignInChoice, SignInError, SignInStart, SignedInBy, is_own_path};
 pub use token::{Issued, SERVICE, new_signing_key};
 
+use by_plugin::TakenIn;
 use federation::{Accepted, KeyStore, Trusted, claimed_issuer, looks_like_jwt};
 use ldap::{Directories, Freshness, Standing};
 use password::Passwords;
@@ -56,7 +58,8 @@ use token::{Holder, Tokens, Verified};
 use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::meta::{Account, AccountKind, Actor, Meta, RefreshToken, Token};
-use crate::oci::{Algorithm, Scope};
+use crate::oci::{Action, Algorithm, RepositoryName, Scope};
+use crate::plugin::{CredentialKind, Plugins};
 use crate::secret::{Secret, random_text};
 
 /// Authentication and authorization; clones share their caches.
@@ -73,6 +76,8 @@ pub struct Auth {
     trusted: Arc<TrustInForce>,
     keys: Arc<KeyStore>,
     used: Arc<Mutex<HashMap<i64, (Timestamp, IpAddr)>>>,
+    plugins: Plugins,
+    taken_in: Arc<TakenIn>,
     /// Refused requests on their way into the audit trail.
     pub audit: Audit,
 }
@@ -93,7 +98,12 @@ struct TrustInForce {
 
 impl Auth {
     /// Loads the signing keys, and makes the first one when there is none.
-    pub async fn open(meta: Meta, clock: Clock, config: config::Auth) -> Result<Self, Error> {
+    pub async fn open(
+        meta: Meta,
+        clock: Clock,
+        config: config::Auth,
+        plugins: Plugins,
+    ) -> Result<Self, Error> {
         let tokens = Tokens::open(meta.clone(), clock.clone(), config.token_lifetime.get()).await?;
         let throttle = Throttle::new(clock.clone(), &config);
         meta.reseal_directories().await?;
@@ -110,6 +120,8 @@ impl Auth {
             rules: Arc::default(),
             trusted: Arc::default(),
             used: Arc::default(),
+            plugins,
+            taken_in: Arc::default(),
         })
     }
 
@@ -187,12 +199,31 @@ impl Auth {
             Credentials::Bearer(token) if looks_like_token(token.expose()) => {
                 self.by_token(token, origin).await?
             }
-            Credentials::Bearer(token) => match claimed_issuer(token.expose()) {
-                Some(issuer) if issuer != SERVICE => self.by_foreign_token(token, origin).await?,
-                _ => self.by_registry_token(token, origin).await?,
-            },
+            Credentials::Bearer(token) => self.by_bearer(token, origin).await?,
         };
         Ok(principal.coming_from(origin))
+    }
+
+    /// Whose a token is that is none for programs: one of ours, of an issuer that is trusted, or one that a plugin knows.
+    async fn by_bearer(&self, token: &Secret<String>, origin: &Origin) -> Result<Principal, Error> {
+        let claimed = claimed_issuer(token.expose());
+        let is_ours = claimed.as_deref() == Some(SERVICE);
+        let is_foreign = match &claimed {
+            Some(issuer) if !is_ours => self.trusted().await?.issuer_at(issuer).is_some(),
+            _ => false,
+        };
+        if !is_ours && !is_foreign {
+            let value = token.expose().clone().into_bytes();
+            let found = self.nameless_by_plugin(CredentialKind::Bearer, value, origin).await?;
+            if let Some(principal) = found {
+                return Ok(principal);
+            }
+        }
+        if claimed.is_some() && !is_ours {
+            self.by_foreign_token(token, origin).await
+        } else {
+            self.by_registry_token(token, origin).await
+        }
     }
 
     /// The same principal under the rules of now, after a change of theirs.
@@ -206,6 +237,18 @@ impl Auth {
     }
 
     /// Whoever can write to the data directory: they may do everything. Never made for what comes over the network.
+    /// The right to do something to a repository for a task of Berth's own, under whose name it is written down.
+    pub async fn grant_to_berth(
+        &self,
+        action: Action,
+        repository: RepositoryName,
+        task: &str,
+    ) -> Result<Grant, Error> {
+        let grant = self.machine().await?.grant(action, repository)?;
+        Ok(grant.by_task(task))
+    }
+
+    /// Whoever has the data directory.
     pub async fn machine(&self) -> Result<Principal, Error> {
         Ok(Principal::new(Who::Machine, self.rules().await?))
     }
@@ -230,6 +273,7 @@ impl Auth {
     /// Refuses accounts of a provider that is shut, or that has not vouched for them for longer than it may take.
     async fn check_vouched_for(&self, account: &Account) -> Result<(), Error> {
         let Some(name) = &account.provider else { return Ok(()) };
+        self.check_plugin_vouches(account)?;
         let trusted = self.trusted().await?;
         let Some(provider) = trusted.providers().iter().find(|known| *known.name == **name) else {
             return Ok(());
@@ -251,7 +295,14 @@ impl Auth {
         let account = self.meta.find_account(name).await?;
         let asked = self.directories.asked_about(account.as_deref()).await?;
         if !asked.is_empty() {
-            return self.login_by_directory(asked, name, password, origin).await;
+            match self.login_by_directory(asked, name, password, origin).await {
+                Err(Error::Credentials) if account.is_none() => {}
+                answered => return answered,
+            }
+        }
+        let by_plugin = self.password_by_plugin(account.as_deref(), name, password, origin);
+        if let Some(account) = by_plugin.await? {
+            return Ok(account);
         }
         let account = account.filter(|account| !account.is_disabled);
         // An unknown user takes as long as a wrong password.
@@ -390,6 +441,8 @@ impl Auth {
         if principal.is_by_registry_token() {
             return Err(Error::Token);
         }
+        let names: Vec<_> = wanted.iter().filter_map(|scope| scope.name.parse().ok()).collect();
+        let principal = &self.narrow(principal.clone(), &names).await?;
         let (token, lease) = (principal.token(), principal.lease());
         let (holder, until) = match principal.who() {
             Who::Account(account) => {
@@ -432,6 +485,10 @@ impl Auth {
             return Ok(None);
         }
         let Some(account) = principal.account() else { return Ok(None) };
+        // A plugin is asked for the password again, as it may know by then that somebody has left.
+        if by_plugin::voucher(account).is_some() && principal.token().is_none() {
+            return Ok(None);
+        }
         let text = random_text(32);
         let end = self.clock.now() + self.config.refresh_lifetime.get();
         let token = principal.token();

@@ -107,6 +107,10 @@ pub enum Because {
     Token(Box<str>),
     /// Only administrators may.
     NotAdministrator,
+    /// The plugin of this name takes it away, for this reason.
+    Plugin(Box<str>, Box<str>),
+    /// Plugins narrow rights, and were not asked about this one.
+    NotAsked,
 }
 
 impl Because {
@@ -118,6 +122,8 @@ impl Because {
             Self::Rule(rule) => format!("rule {}", rule.id),
             Self::Token(name) => format!("limits of the token {name}"),
             Self::NotAdministrator => "not an administrator".into(),
+            Self::Plugin(plugin, _) => format!("plugin {plugin}"),
+            Self::NotAsked => "plugins leave nothing of it".into(),
         }
     }
 }
@@ -156,6 +162,10 @@ fn denial(actor: &str, need: &Need, because: &Because) -> String {
                 "{actor} has no right to {need} with the token `{name}`, which is limited to less"
             )
         }
+        Because::Plugin(plugin, reason) => {
+            format!("{actor} has no right to {need}: {reason} ({plugin})")
+        }
+        Because::NotAsked => format!("{actor} has no right to {need}: a plugin does not leave it"),
         Because::NotAdministrator => format!("{actor} has no right to {need}: administrators have"),
     }
 }

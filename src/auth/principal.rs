@@ -1,6 +1,6 @@
 //! Who is asking, and the one place that decides what they may do (I5).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use super::federation::Accepted;
 use super::need::{Because, Need, Refusal};
 use super::rules::{Rule, Rules, Verdict};
 use crate::clock::Timestamp;
-use crate::meta::{Account, Actor, Subject, Token};
+use crate::meta::{Account, Actor, Subject, SubjectKind, Token};
 use crate::oci::{Action, Actions, RepositoryName, RepositoryPattern, Scope};
+use crate::plugin::{Person, PluginName};
 
 /// Where a request comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,17 @@ pub struct Principal {
     lease: Option<Arc<Lease>>,
     /// What a registry token is limited to.
     scopes: Option<Arc<[Scope]>>,
+    /// What plugins leave, of the repositories that they were asked about; nothing of others.
+    narrowed: Option<Arc<BTreeMap<RepositoryName, Narrowed>>>,
     origin: Option<Origin>,
+}
+
+/// What plugins leave of what the rules allow.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Narrowed {
+    pub(super) actions: BTreeSet<Action>,
+    /// Which plugin takes something away, and why.
+    pub(super) by: Option<(PluginName, String)>,
 }
 
 /// What decided that something is allowed.
@@ -118,7 +129,16 @@ impl Principal {
         }
         subjects.push(Subject::everyone());
         let subjects = subjects.into();
-        Self { who, subjects, rules, token: None, lease: None, scopes: None, origin: None }
+        Self {
+            who,
+            subjects,
+            rules,
+            token: None,
+            lease: None,
+            scopes: None,
+            narrowed: None,
+            origin: None,
+        }
     }
 
     pub(super) fn with_token(self, token: Option<Arc<Token>>) -> Self {
@@ -135,6 +155,21 @@ impl Principal {
 
     pub(super) fn with_scopes(self, scopes: Arc<[Scope]>) -> Self {
         Self { scopes: Some(scopes), ..self }
+    }
+
+    pub(super) fn narrowed_to(self, narrowed: BTreeMap<RepositoryName, Narrowed>) -> Self {
+        Self { narrowed: Some(Arc::new(narrowed)), ..self }
+    }
+
+    /// The same before plugins were asked.
+    pub(super) fn unnarrowed(self) -> Self {
+        Self { narrowed: None, ..self }
+    }
+
+    /// Whether it is whoever can write to the data directory.
+    #[must_use]
+    pub const fn is_machine(&self) -> bool {
+        matches!(self.who, Who::Machine)
     }
 
     pub(super) fn coming_from(self, origin: &Origin) -> Self {
@@ -155,6 +190,27 @@ impl Principal {
 
     pub(super) fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// Where they ask from.
+    #[must_use]
+    pub fn origin(&self) -> Option<&Origin> {
+        self.origin.as_ref()
+    }
+
+    /// As plugins see them; nobody for whoever is not logged in.
+    #[must_use]
+    pub fn as_person(&self) -> Option<Person> {
+        if self.is_anonymous() {
+            return None;
+        }
+        let groups = self.subjects.iter().filter(|subject| subject.kind() == SubjectKind::Group);
+        Some(Person {
+            subject: self.actor(),
+            issuer: "berth".into(),
+            groups: groups.map(|group| group.name().to_owned()).collect(),
+            attributes: BTreeMap::new(),
+        })
     }
 
     /// Whom rules may be about when they ask.
@@ -236,12 +292,28 @@ impl Principal {
         {
             return Err(self.denied(need, Because::Token(token.name.as_str().into())));
         }
+        self.check_narrowed(need)?;
         match &self.scopes {
             Some(scopes) if !scopes_cover(scopes, need) => {
                 Err(Refusal::InsufficientScope(need.clone()))
             }
             _ => Ok(allowed),
         }
+    }
+
+    /// Refuses what plugins have taken away.
+    fn check_narrowed(&self, need: &Need) -> Result<(), Refusal> {
+        let (Some(narrowed), Need::Repository(action, name)) = (&self.narrowed, need) else {
+            return Ok(());
+        };
+        let because = match narrowed.get(name) {
+            Some(left) if left.actions.contains(action) => return Ok(()),
+            Some(Narrowed { by: Some((plugin, reason)), .. }) => {
+                Because::Plugin(plugin.as_str().into(), reason.as_str().into())
+            }
+            _ => Because::NotAsked,
+        };
+        Err(self.denied(need, because))
     }
 
     fn by_rules(&self, need: &Need) -> Result<Allowed, Refusal> {
@@ -452,6 +524,11 @@ impl Grant {
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
+
+    /// The same, done by a task of Berth's own.
+    pub(super) fn by_task(self, name: &str) -> Self {
+        Self { actor: Actor::internal(name), ..self }
+    }
 }
 
 /// Proof that a principal may list repositories. Only [`Principal::grant_catalog`] makes one.
@@ -464,7 +541,8 @@ impl CatalogGrant {
     /// Whether this one may be shown: its owner may pull from it, whatever their registry token of the moment covers.
     #[must_use]
     pub fn may_see(&self, name: &RepositoryName) -> bool {
-        let owner = Principal { scopes: None, ..self.principal.clone() };
+        // Which names there are is not what plugins narrow: they would have to be asked about each.
+        let owner = Principal { scopes: None, narrowed: None, ..self.principal.clone() };
         owner.decide(&Need::Repository(Action::Pull, name.clone())).is_ok()
     }
 

@@ -106,6 +106,15 @@ impl Api {
         read(path, if answer.is_empty() { b"null" } else { &answer })
     }
 
+    /// Sends bytes; reads what came of them.
+    pub(super) async fn put_bytes<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        bytes: Bytes,
+    ) -> anyhow::Result<T> {
+        read(path, &self.call(Method::PUT, path, Some(bytes)).await?)
+    }
+
     /// Makes something.
     pub(super) async fn post<T: DeserializeOwned>(
         &self,

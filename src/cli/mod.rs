@@ -1,6 +1,7 @@
 //! The command line. Results go to stdout, talk goes to stderr; 0 is success, 1 failure, 2 wrong usage or configuration.
 
 mod access;
+mod advisories;
 mod api;
 mod audit;
 mod backup;
@@ -23,14 +24,18 @@ mod manifest;
 mod output;
 mod plugin;
 mod provider;
+mod quarantine;
+mod replicate;
 mod repo;
 mod robot;
+mod scan;
 mod serve;
 mod settings;
 mod tag;
 mod telemetry;
 mod token;
 mod user;
+mod vulnerabilities;
 mod webhook;
 
 use std::io::Write as _;
@@ -102,6 +107,9 @@ enum Command {
     /// Manage webhooks: who is told of events
     #[command(subcommand)]
     Webhook(Box<webhook::WebhookCommand>),
+    /// Bring content to other registries, and look how far that has come
+    #[command(subcommand)]
+    Replicate(Box<replicate::ReplicateCommand>),
     /// Look at work that waits, runs or has ended
     #[command(subcommand)]
     Jobs(jobs::JobsCommand),
@@ -135,7 +143,18 @@ enum Command {
     Manifest(manifest::ManifestCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
-    /// Try plugins
+    /// Have images scanned, and see what was found
+    Scan(Box<scan::Scan>),
+    /// See what scanners have found in all repositories
+    #[command(subcommand)]
+    Vulnerabilities(Box<vulnerabilities::VulnerabilitiesCommand>),
+    /// Hold pushed images back until they are scanned, and let them go
+    #[command(subcommand)]
+    Quarantine(Box<quarantine::QuarantineCommand>),
+    /// Bring in what is known of vulnerabilities, and see what there is
+    #[command(subcommand)]
+    Advisories(advisories::AdvisoriesCommand),
+    /// Install plugins, look after them, and try them
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
     /// Print a completion script for a shell
@@ -170,6 +189,7 @@ pub fn run() -> ExitCode {
             Command::Audit(command) => command.run().await,
             Command::Events(command) => command.run().await,
             Command::Webhook(command) => command.run().await,
+            Command::Replicate(command) => command.run().await,
             Command::Jobs(command) => command.run().await,
             Command::Key(command) => command.run().await,
             Command::Backup(command) => command.run().await,
@@ -183,6 +203,10 @@ pub fn run() -> ExitCode {
             Command::Tag(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
             Command::Copy(command) => command.run().await,
+            Command::Scan(command) => command.run().await,
+            Command::Vulnerabilities(command) => command.run().await,
+            Command::Quarantine(command) => command.run().await,
+            Command::Advisories(command) => command.run().await,
             Command::Plugin(command) => command.run().await,
             Command::Completions(command) => command.run(),
         }

@@ -127,8 +127,24 @@ pub const KEYS: &[(&str, &str)] = &[
     ("jobs.keep", "How long jobs that have ended, and deliveries to webhooks, can be looked at."),
     ("jobs.keep_failed", "How long jobs that failed can be looked at and tried again."),
     (
+        "advisories.schedule",
+        "When the advisories of `advisories.sources` are fetched, as a line of cron: `30 4 * * *`. Empty: only when somebody asks.",
+    ),
+    (
+        "advisories.sources",
+        "Where advisories in OSV format are published: `NAME=URL` of an export each, such as `debian=https://osv-vulnerabilities.storage.googleapis.com/Debian/all.zip`.",
+    ),
+    (
         "gc.schedule",
         "When garbage is collected: minute, hour, day of the month, month, day of the week, and a time zone if it is not UTC, such as `0 3 * * * Europe/Berlin`. Empty: only when somebody asks.",
     ),
     ("metrics.public", "Serve `/metrics` without credentials."),
+    (
+        "plugins.require_signature",
+        "Take no plugin from a registry or a file that none of the trusted keys has signed. Those that come with Berth need no signature.",
+    ),
+    (
+        "plugins.trusted_keys",
+        "Files with public keys (`cosign.pub`) of those whose plugins are trusted. Plugins themselves are `[plugins.NAME]`, see `docs/plugins-admin.md`.",
+    ),
 ];

@@ -22,6 +22,9 @@ fn option_of(key: &str) -> Option<&str> {
     OPTIONS.iter().find_map(|table| key.strip_prefix(table))
 }
 
+/// Where plugins are declared; each is one value.
+const PLUGINS: &str = "plugins.";
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
@@ -265,6 +268,9 @@ fn kind(key: &str) -> Kind {
     if is_value || option_of(key).is_some_and(|name| !name.is_empty()) {
         return Kind::Value;
     }
+    if key.strip_prefix(PLUGINS).is_some_and(|name| !name.contains('_')) {
+        return Kind::Value;
+    }
     if is_table || KEYS.iter().any(|(known, _)| known.starts_with(&section)) {
         Kind::Section
     } else {
@@ -369,6 +375,14 @@ fn find<'a>(table: &'a Table, key: &str) -> Option<&'a Value> {
 }
 
 fn insert(table: &mut Table, key: &str, value: Value) {
+    // Names of plugins may have dots in them.
+    if let Some(name) = key.strip_prefix(PLUGINS)
+        && !KEYS.iter().any(|(known, _)| *known == key)
+        && let Some(Value::Table(plugins)) = table.get_mut("plugins")
+    {
+        plugins.insert(name.to_owned(), value);
+        return;
+    }
     match key.split_once('.') {
         None => {
             table.insert(key.to_owned(), value);

@@ -34,10 +34,14 @@ pub struct Config {
     pub audit: Audit,
     /// Work that waits.
     pub jobs: Jobs,
+    /// What is known of vulnerabilities.
+    pub advisories: Advisories,
     /// Garbage.
     pub gc: Gc,
     /// Figures for Prometheus.
     pub metrics: Metrics,
+    /// Plugins.
+    pub plugins: Plugins,
 }
 
 /// `[server]`
@@ -273,6 +277,39 @@ pub struct Jobs {
     pub keep_failed: HumanDuration,
 }
 
+/// `[advisories]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advisories {
+    /// When the sources are fetched.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+    /// `NAME=URL` of each.
+    pub sources: Vec<String>,
+}
+
+impl Advisories {
+    /// Name and URL of each source.
+    pub fn named(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.sources.iter().filter_map(|source| source.split_once('='))
+    }
+
+    fn check(&self) -> Vec<(&'static str, String)> {
+        let is_url = |url: &str| url.starts_with("https://") || url.starts_with("http://");
+        let good = |source: &&String| {
+            source.split_once('=').is_some_and(|(name, url)| !name.is_empty() && is_url(url))
+        };
+        let bad = self.sources.iter().find(|source| !good(source));
+        let what = |source: &String| {
+            let what = format!(
+                "`{source}` is none: write a name and a URL, such as `debian=https://host/all.zip`"
+            );
+            ("advisories.sources", what)
+        };
+        bad.map(what).into_iter().collect()
+    }
+}
+
 /// `[gc]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -288,6 +325,48 @@ pub struct Gc {
 pub struct Metrics {
     /// Serve `/metrics` without credentials.
     pub public: bool,
+}
+
+/// `[plugins]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Plugins {
+    /// Take no plugin from a registry that no trusted key has signed.
+    pub require_signature: bool,
+    /// Files with the public keys (PEM) of those whose plugins are trusted.
+    pub trusted_keys: Vec<PathBuf>,
+    /// `[plugins.NAME]`: plugins that are to be there.
+    #[serde(flatten)]
+    pub named: BTreeMap<String, DeclaredPlugin>,
+}
+
+/// `[plugins.NAME]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredPlugin {
+    /// Where it comes from; without it, the one of its name that comes with Berth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What it has to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// The file of the key that has to have signed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<PathBuf>,
+    /// Whether it is in force.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// What it may use, of what it asks for.
+    #[serde(default)]
+    pub granted: Vec<String>,
+    /// Its settings.
+    #[serde(default)]
+    pub settings: serde_json::Map<String, serde_json::Value>,
+    /// Where the values of its secrets are: `env:NAME` or `file:PATH`.
+    #[serde(default)]
+    pub secrets: BTreeMap<String, String>,
+    /// How its hooks are used.
+    #[serde(default)]
+    pub hooks: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Default for Server {
@@ -409,6 +488,7 @@ impl Config {
         at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
         problems.extend(self.storage.check());
         problems.extend(self.backup.check());
+        problems.extend(self.advisories.check());
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));

@@ -11,7 +11,9 @@ use http::{Method, StatusCode, Uri};
 use crate::auth::{self, AdminError, Need, Refusal, SignInError};
 use crate::meta;
 use crate::oci::{ErrorCode, RepositoryName, UploadId};
+use crate::plugin::PluginName;
 use crate::registry;
+use crate::worker::AdvisoryError;
 
 /// A failure on its way to the client.
 #[derive(Debug)]
@@ -26,6 +28,8 @@ pub struct Error {
     turned: Option<Turned>,
     /// For the log; never for the client.
     cause: Option<String>,
+    /// For programs.
+    detail: Option<Box<serde_json::Value>>,
     /// The word that OAuth2 has for it, where that is spoken.
     oauth: Option<&'static str>,
     /// Whether a person reads it in a browser.
@@ -82,6 +86,7 @@ impl Error {
             headers: Vec::new(),
             turned: None,
             cause: None,
+            detail: None,
             oauth: None,
             is_page: false,
         }
@@ -112,6 +117,7 @@ impl Error {
             headers: Vec::new(),
             turned: None,
             cause: Some(cause.to_string()),
+            detail: None,
             oauth: None,
             is_page: false,
         }
@@ -217,7 +223,8 @@ impl Error {
         self
     }
 
-    fn with_retry_after(self, after: Duration) -> Self {
+    fn with_retry_after(mut self, after: Duration) -> Self {
+        self.headers.retain(|(name, _)| *name != header::RETRY_AFTER);
         self.with_header(header::RETRY_AFTER, &after.as_secs().max(1).to_string())
     }
 
@@ -232,6 +239,11 @@ impl Error {
         {
             challenge.scope = need.scope().map(|scope| scope.to_string());
         }
+        self
+    }
+
+    fn with_detail(mut self, detail: serde_json::Value) -> Self {
+        self.detail = Some(Box::new(detail));
         self
     }
 
@@ -292,6 +304,9 @@ impl From<auth::Error> for Error {
             E::Refused(refusal) => return refusal.into(),
             E::Meta(cause) => return cause.into(),
             E::Signing(_) => return Self::internal(error),
+            E::Plugin { ref cause, retry_after, .. } => {
+                return Self::unavailable(&error.to_string(), cause).with_retry_after(retry_after);
+            }
             E::Directory(ref cause) => return Self::unavailable(&error.to_string(), cause),
         };
         answer.turned(turned)
@@ -319,6 +334,17 @@ impl From<AdminError> for Error {
     }
 }
 
+impl From<AdvisoryError> for Error {
+    fn from(error: AdvisoryError) -> Self {
+        use AdvisoryError as E;
+        match error {
+            E::Meta(cause) => cause.into(),
+            E::Io { .. } | E::Stopped => Self::internal(error),
+            other => Self::invalid(other),
+        }
+    }
+}
+
 impl From<meta::Error> for Error {
     fn from(error: meta::Error) -> Self {
         match error {
@@ -329,6 +355,11 @@ impl From<meta::Error> for Error {
             other => Self::internal(other),
         }
     }
+}
+
+/// What the audit trail says of an operation that a plugin denied.
+fn by_plugin(plugin: &PluginName, rule: &str) -> Turned {
+    Turned { repository: None, wanted: None, because: format!("plugin {plugin}: {rule}") }
 }
 
 /// 507, with `DENIED`: the code that clients print with the message, and do not take for a missing blob.
@@ -352,6 +383,7 @@ impl From<registry::Error> for Error {
             }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+            E::Held { .. } => client(StatusCode::FORBIDDEN, ErrorCode::Denied),
             E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
             E::UploadUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
             E::UploadBusy => client(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid)
@@ -376,6 +408,22 @@ impl From<registry::Error> for Error {
                 client(StatusCode::PRECONDITION_FAILED, ErrorCode::Denied)
             }
             E::InUse { .. } => client(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Denied),
+            E::DeniedByPlugin { plugin, rule, detail, .. } => {
+                let more = serde_json::json!({ "plugin": plugin, "rule": rule, "detail": detail });
+                client(StatusCode::FORBIDDEN, ErrorCode::Denied)
+                    .with_detail(more)
+                    .turned(by_plugin(plugin, rule))
+            }
+            E::HeldByPlugin { plugin, .. } => {
+                let more = serde_json::json!({ "plugin": plugin, "rule": "hold" });
+                client(StatusCode::FORBIDDEN, ErrorCode::Denied)
+                    .with_detail(more)
+                    .turned(by_plugin(plugin, "hold"))
+            }
+            E::PluginUnavailable { plugin, error: cause, retry_after } => {
+                Self::unavailable(&error.to_string(), format!("{plugin}: {cause}"))
+                    .with_retry_after(*retry_after)
+            }
             E::Full(_) => full(&error),
             E::Refused(_) | E::Meta(_) | E::Blob(_) => match error {
                 E::Refused(refusal) => refusal.into(),
@@ -408,7 +456,7 @@ impl IntoResponse for Error {
             return self.dress(page);
         }
         let mut body = serde_json::json!({
-            "errors": [{ "code": self.code, "message": self.message, "detail": null }]
+            "errors": [{ "code": self.code, "message": self.message, "detail": self.detail }]
         });
         if let Some(word) = self.oauth {
             body["error"] = word.into();

@@ -76,8 +76,20 @@ impl FromRequestParts<Arc<App>> for Principal {
             }
         };
         info.set_actor(principal.actor());
+        if app.plugins.authorizes() {
+            let names = repositories(parts).await;
+            return Ok(app.auth.narrow(principal, &names).await?);
+        }
         Ok(principal)
     }
+}
+
+/// The repositories that a request is about: the one of its path, and the one that a blob is mounted from.
+async fn repositories(parts: &mut Parts) -> Vec<RepositoryName> {
+    let in_path = InPath::<RepositoryName>::from_request_parts(parts, &()).await.ok();
+    let query = Query::from_request_parts(parts, &()).await.ok();
+    let from = query.and_then(|query| query.get("from")?.parse().ok());
+    in_path.map(|InPath(name)| name).into_iter().chain(from).collect()
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Origin {

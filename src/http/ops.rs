@@ -12,6 +12,7 @@ use http::header;
 use super::Error;
 use crate::app::App;
 use crate::auth::{Need, Principal};
+use crate::meta::ScanState;
 use crate::metrics::Figure;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -93,8 +94,49 @@ async fn figures(app: &App) -> Vec<Figure> {
         let help = "Jobs that have not ended, or failed";
         figures.push(Figure::Gauges("jobs", help, labelled.collect()));
     }
+    if let Ok(counts) = app.meta.count_scans().await {
+        let labelled = ScanState::ALL.into_iter().map(|state| {
+            let found = counts.iter().find(|(counted, _)| *counted == state);
+            let number = found.map_or(0, |(_, number)| *number);
+            (vec![("state", state.as_str().to_owned())], number)
+        });
+        let help = "Reports of scanners about images";
+        figures.push(Figure::Gauges("scans", help, labelled.collect()));
+    }
+    if let Ok(held) = app.meta.count_held().await {
+        figures.push(Figure::Gauge("quarantined_images", "Images that are held back", held));
+    }
+    if let Ok((generation, sources)) = app.meta.list_advisory_sources().await {
+        let help = "Rises whenever advisories change";
+        figures.push(Figure::Gauge("advisory_generation", help, generation));
+        let number = sources.iter().map(|source| source.advisories).sum();
+        figures.push(Figure::Gauge("advisories", "Advisories of all sources", number));
+    }
+    figures.extend(replication(app).await);
     if let Some(bytes) = app.database_size().await {
         figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));
     }
     figures
+}
+
+/// How far replication targets are behind, and what was sent to them.
+async fn replication(app: &App) -> Vec<Figure> {
+    let Ok(lags) = app.meta.replication_lag().await else { return Vec::new() };
+    let (now, (attempts, failures, bytes)) = (app.clock.now(), app.worker.replication.counts());
+    let label = |target: &str| vec![("target", target.to_owned())];
+    let behind = lags.iter().map(|lag| (label(&lag.target), lag.behind)).collect();
+    let seconds = lags
+        .iter()
+        .map(|lag| (label(&lag.target), lag.since.map_or(0, |since| now.since(since).as_secs())));
+    vec![
+        Figure::Gauges("replication_behind", "Tags that a target does not have yet", behind),
+        Figure::Gauges(
+            "replication_lag_seconds",
+            "For how long a target has been without the oldest of them",
+            seconds.collect(),
+        ),
+        Figure::Counter("replication_attempts", "Attempts to bring a tag to a target", attempts),
+        Figure::Counter("replication_failures", "Those of them that failed", failures),
+        Figure::Counter("replication_sent_bytes", "Bytes of blobs sent to targets", bytes),
+    ]
 }

@@ -15,12 +15,13 @@ const STRIPES: usize = 1024;
 #[derive(Debug)]
 pub(super) struct Epochs {
     counters: Box<[AtomicU64]>,
-    /// Whoever waits for events or jobs.
+    /// Whoever waits for events, jobs or plugins.
     events: watch::Sender<()>,
     jobs: watch::Sender<()>,
+    plugins: watch::Sender<()>,
 }
 
-const COUNTERS: usize = STRIPES + 5;
+const COUNTERS: usize = STRIPES + 6;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
@@ -33,12 +34,15 @@ impl Epochs {
     pub(super) const JOBS: usize = STRIPES + 3;
     /// Issuers, federation rules and providers, which are kept in memory as a whole.
     pub(super) const TRUST: usize = STRIPES + 4;
+    /// Installed plugins.
+    pub(super) const PLUGINS: usize = STRIPES + 5;
 
     pub(super) fn new() -> Self {
         Self {
             counters: (0..COUNTERS).map(|_| AtomicU64::new(0)).collect(),
             events: watch::Sender::new(()),
             jobs: watch::Sender::new(()),
+            plugins: watch::Sender::new(()),
         }
     }
 
@@ -50,6 +54,11 @@ impl Epochs {
     /// Tells whenever a job was added or has changed.
     pub(super) fn watch_jobs(&self) -> watch::Receiver<()> {
         self.jobs.subscribe()
+    }
+
+    /// Tells whenever an installed plugin may have changed.
+    pub(super) fn watch_plugins(&self) -> watch::Receiver<()> {
+        self.plugins.subscribe()
     }
 
     pub(super) fn at(&self, counter: usize) -> u64 {
@@ -71,6 +80,7 @@ impl Epochs {
         match stripe {
             Self::EVENTS => self.events.send_replace(()),
             Self::JOBS => self.jobs.send_replace(()),
+            Self::PLUGINS => self.plugins.send_replace(()),
             _ => {}
         }
     }

@@ -83,10 +83,30 @@ pub enum EventKind {
     WebhookChange,
     /// A backup was taken.
     BackupCreate,
+    /// A backup could not be taken.
+    BackupFail,
     /// A backup was looked through: what of it can be restored.
     BackupVerify,
     /// This registry was restored from a backup.
     BackupRestore,
+    /// A plugin was installed, changed or removed.
+    PluginChange,
+    /// A scanner has looked at an image.
+    ScanComplete,
+    /// New advisories have changed what is known of an image.
+    ScanChange,
+    /// A scanner could not look at an image.
+    ScanFail,
+    /// An image is held back until a scan or a person lets it go.
+    QuarantineHold,
+    /// An image that was held is let go.
+    QuarantineRelease,
+    /// A rule about what is held was made, changed or removed.
+    QuarantineChange,
+    /// Advisories were imported or removed.
+    AdvisoryChange,
+    /// A replication target or rule was made, changed or removed.
+    ReplicationChange,
     /// Somebody signed in with a browser.
     SessionStart,
     /// Somebody signed out.
@@ -97,7 +117,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 37] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -120,8 +140,18 @@ impl EventKind {
         Self::KeyRotate,
         Self::WebhookChange,
         Self::BackupCreate,
+        Self::BackupFail,
         Self::BackupVerify,
         Self::BackupRestore,
+        Self::PluginChange,
+        Self::ScanComplete,
+        Self::ScanChange,
+        Self::ScanFail,
+        Self::QuarantineHold,
+        Self::QuarantineRelease,
+        Self::QuarantineChange,
+        Self::AdvisoryChange,
+        Self::ReplicationChange,
         Self::SessionStart,
         Self::SessionEnd,
         Self::RequestRefuse,
@@ -153,8 +183,18 @@ impl EventKind {
             Self::KeyRotate => "key.rotate",
             Self::WebhookChange => "webhook.change",
             Self::BackupCreate => "backup.create",
+            Self::BackupFail => "backup.fail",
             Self::BackupVerify => "backup.verify",
             Self::BackupRestore => "backup.restore",
+            Self::PluginChange => "plugin.change",
+            Self::ScanComplete => "scan.complete",
+            Self::ScanChange => "scan.change",
+            Self::ScanFail => "scan.fail",
+            Self::QuarantineHold => "quarantine.hold",
+            Self::QuarantineRelease => "quarantine.release",
+            Self::QuarantineChange => "quarantine.change",
+            Self::AdvisoryChange => "advisory.change",
+            Self::ReplicationChange => "replication.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::RequestRefuse => "request.refuse",

@@ -276,6 +276,20 @@ fn move_up(tx: &mut Tx<'_>, lane: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Lets what waits about a subject be tried at once.
+pub(super) fn hurry(tx: &mut Tx<'_>, subject: &str, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE job
+            SET run_at = $1
+          WHERE subject = $2
+            AND state = 'waiting'
+            AND run_at > $1",
+        (now, subject),
+    )?;
+    tx.touch_jobs();
+    Ok(())
+}
+
 pub(super) fn end(
     tx: &mut Tx<'_>,
     job: &Job,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::blob::{self, signed};
 use super::event::{Actor, EventKind};
+use super::quarantine::{self, Held, Hold};
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By, Target};
 use super::tx::Tx;
@@ -23,6 +24,8 @@ pub struct StoredManifest {
     pub media_type: MediaType,
     /// Its bytes, as they were pushed.
     pub body: Bytes,
+    /// Why it is held back, if it is.
+    pub held: Option<Held>,
 }
 
 /// A manifest that refers to a subject, as a referrers list shows it.
@@ -81,6 +84,8 @@ pub struct PutManifest {
     pub preconditions: Vec<Precondition>,
     /// Refuse an index with children that the repository does not own.
     pub require_children: bool,
+    /// Take it, and hold it back until somebody lets it go.
+    pub hold: Option<Hold>,
 }
 
 /// A manifest that was stored.
@@ -88,6 +93,8 @@ pub struct PutManifest {
 pub struct Stored {
     /// Children of an index that the repository does not own.
     pub missing_children: Vec<Digest>,
+    /// Why it is held back, if it is.
+    pub held: Option<String>,
 }
 
 /// Why a manifest was not stored.
@@ -137,21 +144,25 @@ fn load(
     repository: RepositoryId,
     digest: &Digest,
 ) -> Result<Option<StoredManifest>, Error> {
-    tx.find(
-        "SELECT owned.media_type, manifest.body
+    let found = tx.find(
+        "SELECT manifest.id, owned.media_type, manifest.body
            FROM manifest
            JOIN repository_manifest AS owned ON owned.manifest_id = manifest.id
           WHERE manifest.digest = $1
             AND owned.repository_id = $2",
         (digest, repository),
         |row| {
-            Ok(StoredManifest {
+            let found = StoredManifest {
                 digest: digest.clone(),
                 media_type: row.get("media_type")?,
                 body: row.get::<Vec<u8>>("body")?.into(),
-            })
+                held: None,
+            };
+            Ok((row.get("id")?, found))
         },
-    )
+    )?;
+    let Some((id, found)) = found else { return Ok(None) };
+    Ok(Some(StoredManifest { held: quarantine::find(tx, repository, id)?, ..found }))
 }
 
 fn missing_blobs(
@@ -357,10 +368,17 @@ fn put(
         media_type: put.manifest.media_type(),
         size: put.manifest.bytes().len() as u64,
     };
+    // What is served under a tag already is nobody's to hold back.
+    let is_served = !tag::list_pointing_at(tx, repository, id)?.is_empty();
     for name in &put.tags {
         tag::point(tx, repository, name, id, target, by)?;
     }
-    Ok(Ok(Stored { missing_children }))
+    let held = if put.tags.is_empty() || is_served {
+        quarantine::find(tx, repository, id)?.map(|held| held.reason)
+    } else {
+        quarantine::consider(tx, repository, id, &put.manifest, put.hold.as_ref(), by)?
+    };
+    Ok(Ok(Stored { missing_children, held }))
 }
 
 fn delete(

@@ -14,7 +14,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("migrations/0004_directory.sql")),
     (5, include_str!("migrations/0005_jobs.sql")),
     (6, include_str!("migrations/0006_plugin.sql")),
-    (7, include_str!("migrations/0007_backup.sql")),
+    (7, include_str!("migrations/0007_installed_plugin.sql")),
+    (8, include_str!("migrations/0008_scan.sql")),
+    (9, include_str!("migrations/0009_replication.sql")),
+    (14, include_str!("migrations/0014_backup.sql")),
 ];
 
 /// The latest schema that this program knows.

@@ -5,6 +5,7 @@
 //! that is not there, a tag that moved) is a value of the answer; [`Error`] is a failure of the database.
 
 mod account;
+mod advisory;
 mod backup;
 mod binding;
 mod blob;
@@ -17,6 +18,7 @@ mod event;
 mod federation;
 mod group;
 mod hold;
+mod installed_plugin;
 mod instance;
 mod issuer;
 mod job;
@@ -28,9 +30,15 @@ mod migrate;
 mod outbox;
 mod plugin;
 mod provider;
+mod quarantine;
 mod refresh;
+mod replication;
+mod replication_state;
 mod repository;
 mod role;
+mod scan;
+mod scan_change;
+mod scan_search;
 mod schedule;
 mod sealed;
 mod session;
@@ -52,6 +60,7 @@ pub use account::{
     Account, AccountChange, AccountChanged, AccountKind, ExternalAccount, NewAccount,
     RoleEverywhere,
 };
+pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
 pub use backup::LastBackup;
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
@@ -67,6 +76,7 @@ pub use event::{
 };
 pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
+pub use installed_plugin::{InstalledPlugin, PluginRelease, PreviousRelease};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
@@ -74,9 +84,19 @@ pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
+pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
 pub use refresh::RefreshToken;
+pub use replication::{
+    ReplicationPlace, ReplicationRule, ReplicationTarget, ReplicationWish, RuleSettings,
+    TargetCredentials, TargetSettings, TargetWish,
+};
+pub use replication_state::{
+    Lag, REPLICATE, Replicated, ReplicationState, StateCursor, StateFilter, Wanted,
+};
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
+pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, SeverityCounts};
+pub use scan_search::{FindingFilter, Located, ScanPlace};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
 pub use snapshot::{GraphCheck, Snapshot, Summary as SnapshotSummary};
@@ -151,6 +171,12 @@ impl Meta {
         &self.db.stats
     }
 
+    /// A name that this registry has and no other, for those who ask whether they speak to themselves. Processes that share
+    /// keys and rows share it.
+    pub async fn mark(&self) -> Result<String, Error> {
+        self.db.read(|tx| Ok(tx.keys().mark())).await
+    }
+
     /// Waits until what was written without waiting is there.
     pub async fn settle(&self) -> Result<(), Error> {
         self.db.write(|_| Ok(())).await
@@ -166,6 +192,12 @@ impl Meta {
     #[must_use]
     pub fn watch_jobs(&self) -> watch::Receiver<()> {
         self.db.epochs.watch_jobs()
+    }
+
+    /// Tells whenever an installed plugin may have changed, also by another process.
+    #[must_use]
+    pub fn watch_plugins(&self) -> watch::Receiver<()> {
+        self.db.epochs.watch_plugins()
     }
 
     /// Whether the database answers, to readers and to the writer; nothing is written.

@@ -1,6 +1,7 @@
 //! Readers of events: each has its own place in their order, moved in the transaction that adds the jobs which follow.
 
 use super::job::{self, NewJob};
+use super::replication_state::{self, Wanted};
 use super::tx::Tx;
 use super::{Error, Meta};
 
@@ -24,7 +25,7 @@ impl Meta {
             .await
     }
 
-    /// Moves a reader from one place to another and adds what follows from the events between; says whether it was still
+    /// Moves a reader from one place to another and adds what follows from the events between, jobs and what is wanted at targets; says whether it was still
     /// there. If it was not, somebody else has done it, and nothing is changed.
     pub async fn follow_events(
         &self,
@@ -32,6 +33,7 @@ impl Meta {
         from: u64,
         to: u64,
         jobs: Vec<NewJob>,
+        replications: Vec<(u64, Wanted)>,
     ) -> Result<bool, Error> {
         let (name, now) = (name.to_owned(), self.clock.now());
         self.db
@@ -45,6 +47,9 @@ impl Meta {
                 }
                 for new in &jobs {
                     job::add(tx, new, "events", now)?;
+                }
+                for (event, wanted) in &replications {
+                    replication_state::want(tx, wanted, Some(*event), "events", now)?;
                 }
                 Ok(true)
             })

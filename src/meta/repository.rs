@@ -43,6 +43,20 @@ pub(super) fn find(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<Repo
     tx.find("SELECT id FROM repository WHERE name = $1", (name,), |row| row.get("id"))
 }
 
+/// The repositories that own a manifest.
+pub(super) fn list_owners(tx: &mut Tx<'_>, manifest: i64) -> Result<Vec<RepositoryName>, Error> {
+    tx.query(
+        "SELECT repository.name
+           FROM repository_manifest AS owned
+           JOIN repository ON repository.id = owned.repository_id
+          WHERE owned.manifest_id = $1
+          ORDER BY repository.name
+          LIMIT 10000",
+        (manifest,),
+        |row| row.get("name"),
+    )
+}
+
 /// The repository, made if it does not exist, and marked as changed now.
 pub(super) fn ensure(
     tx: &mut Tx<'_>,

@@ -205,6 +205,30 @@ impl Meta {
             .await
     }
 
+    /// The tags of a repository that point at a manifest.
+    pub async fn list_tags_at(
+        &self,
+        name: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Vec<Tag>, Error> {
+        let (name, digest) = (name.clone(), digest.clone());
+        self.db
+            .read(move |tx| {
+                let Some(repository) = repository::find(tx, &name)? else { return Ok(Vec::new()) };
+                tx.query(
+                    "SELECT tag.name
+                       FROM tag
+                       JOIN manifest ON manifest.id = tag.manifest_id
+                      WHERE tag.repository_id = $1
+                        AND manifest.digest = $2
+                      ORDER BY tag.name",
+                    (repository, &digest),
+                    |row| row.get("name"),
+                )
+            })
+            .await
+    }
+
     /// As [`Meta::list_tags`], with what is known of each.
     pub async fn list_tag_details(
         &self,

@@ -117,6 +117,11 @@ impl<'c> Tx<'c> {
         self.touched.push(Epochs::TRUST);
     }
 
+    /// Says that an installed plugin has changed.
+    pub(super) fn touch_plugins(&mut self) {
+        self.touched.push(Epochs::PLUGINS);
+    }
+
     pub(super) fn into_touched(self) -> Vec<usize> {
         self.touched
     }
@@ -194,7 +199,7 @@ macro_rules! tuples {
         }
     )* };
 }
-tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H) (A, B, C, D, E, F, G, H, I) (A, B, C, D, E, F, G, H, I, J) (A, B, C, D, E, F, G, H, I, J, K) }
+tuples! { (A) (A, B) (A, B, C) (A, B, C, D) (A, B, C, D, E) (A, B, C, D, E, F) (A, B, C, D, E, F, G) (A, B, C, D, E, F, G, H) (A, B, C, D, E, F, G, H, I) (A, B, C, D, E, F, G, H, I, J) (A, B, C, D, E, F, G, H, I, J, K) (A, B, C, D, E, F, G, H, I, J, K, L) }
 
 impl Params for () {
     fn with<R>(&self, run: impl FnOnce(&[Value<'_>]) -> R) -> R {

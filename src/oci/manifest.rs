@@ -211,6 +211,20 @@ impl Manifest {
             .map(|descriptor| &descriptor.digest)
     }
 
+    /// Whether it is an image with a filesystem, and no artifact that borrows the form of one.
+    #[must_use]
+    pub fn is_image(&self) -> bool {
+        match &self.content {
+            Content::Image { config, layers } => {
+                config.media_type.is_image_config()
+                    && self.subject.is_none()
+                    && !layers.is_empty()
+                    && layers.iter().all(|layer| layer.media_type.is_filesystem_layer())
+            }
+            Content::Index { .. } => false,
+        }
+    }
+
     /// The entries of an index.
     #[must_use]
     pub fn children(&self) -> &[Descriptor] {

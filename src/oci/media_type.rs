@@ -57,6 +57,23 @@ impl MediaType {
         matches!(self.as_str(), Self::OCI_MANIFEST | Self::DOCKER_MANIFEST)
     }
 
+    /// A configuration of an image, by either of its two names.
+    #[must_use]
+    pub fn is_image_config(&self) -> bool {
+        matches!(
+            self.as_str(),
+            "application/vnd.oci.image.config.v1+json"
+                | "application/vnd.docker.container.image.v1+json"
+        )
+    }
+
+    /// A layer of a filesystem.
+    #[must_use]
+    pub fn is_filesystem_layer(&self) -> bool {
+        let kind = self.as_str();
+        kind.contains(".tar") || kind.contains("rootfs.diff") || kind.ends_with("+tar")
+    }
+
     /// A layer that lies elsewhere and is not pushed (image-spec, non-distributable layers; Docker's foreign layers).
     #[must_use]
     pub fn is_non_distributable(&self) -> bool {

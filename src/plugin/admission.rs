@@ -18,9 +18,10 @@ use super::call::{Answered, CallContext};
 use super::host::descriptor;
 use super::host::image::LentImage;
 use super::image::ImageSource;
+use super::installed::Broken;
 use super::loaded::Loaded;
 use super::memo::{Memo, Question};
-use super::plugins::Inner;
+use super::plugins::{Active, Inner};
 use super::trace::shortened;
 use super::{CallError, Hook, PluginName, Plugins};
 use crate::clock::Clock;
@@ -194,8 +195,26 @@ enum Decided {
 pub(super) struct Admissions {
     /// A bit for each operation that anybody decides about.
     any: AtomicU8,
-    chains: RwLock<Arc<BTreeMap<Operation, Vec<Arc<Loaded>>>>>,
+    chains: RwLock<Arc<Chains>>,
     memo: Memo<Decision>,
+}
+
+#[derive(Debug, Default)]
+struct Chains {
+    asked: BTreeMap<Operation, Vec<Arc<Loaded>>>,
+    /// Those that have no answer to anything.
+    broken: Vec<Arc<Broken>>,
+}
+
+impl Chains {
+    /// Whoever would have to be asked and cannot be.
+    fn stopped_by(&self, request: &AdmissionRequest) -> Option<&Broken> {
+        let stops = |one: &&Arc<Broken>| {
+            one.decides_about(request.operation)
+                && one.stops(Hook::Admission, Some(&request.repository))
+        };
+        self.broken.iter().find(stops).map(|found| &**found)
+    }
 }
 
 impl Admissions {
@@ -203,9 +222,9 @@ impl Admissions {
         Self { any: AtomicU8::new(0), chains: RwLock::default(), memo: Memo::new(clock) }
     }
 
-    pub(super) fn set(&self, plugins: &BTreeMap<PluginName, Arc<Loaded>>) {
+    pub(super) fn set(&self, active: &Active) {
         let mut chains: BTreeMap<Operation, Vec<Arc<Loaded>>> = BTreeMap::new();
-        for loaded in plugins.values() {
+        for loaded in active.plugins.values() {
             let Some(ask) = loaded.manifest.hooks.get(&Hook::Admission) else { continue };
             for operation in Operation::ALL {
                 if ask.operations.contains(operation.as_str()) {
@@ -220,8 +239,13 @@ impl Admissions {
             )
         };
         chains.values_mut().for_each(|chain| chain.sort_by_key(order));
-        let any = chains.keys().fold(0, |any, operation| any | operation.bit());
-        *self.chains.write() = Arc::new(chains);
+        let broken: Vec<_> = active.broken.values().cloned().collect();
+        let is_asked = |operation: &Operation| {
+            chains.contains_key(operation) || broken.iter().any(|one| one.decides_about(*operation))
+        };
+        let any = Operation::ALL.iter().filter(|operation| is_asked(operation));
+        let any = any.fold(0, |any, operation| any | operation.bit());
+        *self.chains.write() = Arc::new(Chains { asked: chains, broken });
         self.any.store(any, Ordering::Release);
     }
 }
@@ -240,7 +264,14 @@ impl Plugins {
             return verdict;
         }
         let chains = Arc::clone(&self.0.admissions.chains.read());
-        for loaded in chains.get(&request.operation).into_iter().flatten() {
+        if let Some(broken) = chains.stopped_by(request) {
+            let (plugin, error) =
+                (broken.name.clone(), CallError::NotInForce(broken.reason.clone()));
+            let retry_after = error.retry_after();
+            verdict.outcome = Outcome::Unavailable { plugin, error, retry_after };
+            return verdict;
+        }
+        for loaded in chains.asked.get(&request.operation).into_iter().flatten() {
             let Ok(bound) = loaded.bound(Hook::Admission) else { continue };
             if !bound.binding.covers(&request.repository) {
                 continue;

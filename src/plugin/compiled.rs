@@ -72,6 +72,16 @@ impl Compiled {
         self.load(package.digest()).await
     }
 
+    /// The bytes of a component that was kept.
+    pub(super) async fn read(&self, digest: &Digest) -> Result<Bytes, Error> {
+        let (path, expected) = (self.component_path(digest), digest.clone());
+        blocking(move || {
+            check_component(&path, &expected)?;
+            std::fs::read(&path).map(Bytes::from).map_err(at(&path))
+        })
+        .await
+    }
+
     /// A component that was kept, ready to run; compiled anew if need be.
     pub(super) async fn load(&self, digest: &Digest) -> Result<Component, Error> {
         if let Kept::Ready(component) = self.load_compiled(digest).await? {

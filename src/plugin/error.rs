@@ -54,6 +54,9 @@ pub enum Error {
     /// Its settings cannot be used.
     #[error("the settings of the plugin cannot be used: {}", listed(.0))]
     Settings(Vec<ConfigProblem>),
+    /// What is written down of it cannot be used.
+    #[error("what is known of the plugin {0} cannot be used: {1}")]
+    Row(String, String),
     /// Nobody has brought its component.
     #[error("the component {0} is not here: install the plugin again")]
     ComponentUnknown(Digest),
@@ -155,6 +158,9 @@ pub enum CallError {
     /// There was no room for its instance.
     #[error("no room for another instance of a plugin: {0}")]
     Room(String),
+    /// It is installed, and could not be loaded.
+    #[error("the plugin could not be loaded: {0}")]
+    NotInForce(String),
     /// Berth failed, not the plugin.
     #[error("the plugin could not be called: {0}")]
     Host(String),
@@ -209,6 +215,7 @@ impl CallError {
             Self::Malformed(_) => "malformed",
             Self::Refused { .. } => "refused",
             Self::Room(_) => "room",
+            Self::NotInForce(_) => "not-in-force",
             Self::Host(_) => "host",
         }
     }
@@ -219,9 +226,12 @@ impl CallError {
     pub(super) fn is_failure(&self) -> bool {
         match self {
             Self::Refused { kind, .. } => matches!(kind, Refusal::Unavailable | Refusal::Internal),
-            Self::Unknown(_) | Self::Busy | Self::Tripped(_) | Self::Room(_) | Self::Host(_) => {
-                false
-            }
+            Self::Unknown(_)
+            | Self::Busy
+            | Self::Tripped(_)
+            | Self::Room(_)
+            | Self::NotInForce(_)
+            | Self::Host(_) => false,
             _ => true,
         }
     }
@@ -231,9 +241,12 @@ impl CallError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Refused { kind, .. } => matches!(kind, Refusal::Unavailable),
-            Self::Busy | Self::Tripped(_) | Self::Deadline(_) | Self::Room(_) | Self::Host(_) => {
-                true
-            }
+            Self::Busy
+            | Self::Tripped(_)
+            | Self::Deadline(_)
+            | Self::Room(_)
+            | Self::NotInForce(_)
+            | Self::Host(_) => true,
             _ => false,
         }
     }

@@ -26,12 +26,31 @@ pub struct SinkEvent {
 }
 
 impl Plugins {
-    /// Whether a sink wants to know of events of a kind; it need not be told of others.
-    pub fn wants(&self, sink: &PluginName, kind: &str) -> Result<bool, CallError> {
+    /// Whether a sink wants to know of events of a kind in a repository; it need not be told of others. A kind may be named
+    /// whole, `tag.push`, by what it is about, `tag` or `tag.*`, or by what was done, `push`.
+    pub fn wants(
+        &self,
+        sink: &PluginName,
+        kind: &str,
+        repository: Option<&RepositoryName>,
+    ) -> Result<bool, CallError> {
         let loaded = self.0.find(sink)?;
-        loaded.bound(Hook::EventSink)?;
+        let binding = &loaded.bound(Hook::EventSink)?.binding;
+        let is_covered = match repository {
+            Some(repository) => binding.covers(repository),
+            None => binding.repositories.is_empty(),
+        };
         let ask = loaded.manifest.hooks.get(&Hook::EventSink);
-        Ok(ask.is_some_and(|ask| ask.events.is_empty() || ask.events.contains(kind)))
+        let names = |asked: &String| {
+            let asked = asked.strip_suffix(".*").unwrap_or(asked);
+            let rest = kind.strip_prefix(asked);
+            let is_verb = kind.split_once('.').is_some_and(|(_, verb)| verb == asked);
+            asked == "*"
+                || is_verb
+                || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let is_asked = ask.is_some_and(|ask| ask.events.is_empty() || ask.events.iter().any(names));
+        Ok(is_covered && is_asked)
     }
 
     /// Tells a sink of events, in their order. Returns how many of them, from the first, are done with.

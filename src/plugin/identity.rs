@@ -12,9 +12,10 @@ use super::binding::Fail;
 use super::bindings::berth::plugin::types;
 use super::bindings::exports::berth::plugin::{authenticator_hook, authorizer_hook};
 use super::call::{Answered, CallContext};
+use super::installed::Broken;
 use super::loaded::Loaded;
 use super::memo::Memo;
-use super::plugins::Inner;
+use super::plugins::{Active, Inner};
 use super::{CallError, Hook, PluginName, Plugins};
 use crate::clock::Clock;
 use crate::oci::{Action, RepositoryName};
@@ -125,6 +126,8 @@ pub(super) struct Identities {
 struct Chains {
     authenticators: Vec<Arc<Loaded>>,
     authorizers: Vec<Arc<Loaded>>,
+    broken_authenticators: Vec<Arc<Broken>>,
+    broken_authorizers: Vec<Arc<Broken>>,
 }
 
 impl Identities {
@@ -133,9 +136,15 @@ impl Identities {
         Self { chains: RwLock::default(), logins: Memo::new(clock), rights }
     }
 
-    pub(super) fn set(&self, plugins: &BTreeMap<PluginName, Arc<Loaded>>) {
+    pub(super) fn set(&self, active: &Active) {
+        let broken = |hook: Hook| {
+            let having =
+                active.broken.values().filter(|one| one.has(hook) && one.stops(hook, None));
+            having.cloned().collect::<Vec<_>>()
+        };
         let chain = |hook: Hook| {
-            let mut chain: Vec<Arc<Loaded>> = plugins
+            let mut chain: Vec<Arc<Loaded>> = active
+                .plugins
                 .values()
                 .filter(|loaded| loaded.hooks.contains_key(&hook))
                 .cloned()
@@ -149,6 +158,8 @@ impl Identities {
         *self.chains.write() = Arc::new(Chains {
             authenticators: chain(Hook::Authenticator),
             authorizers: chain(Hook::Authorizer),
+            broken_authenticators: broken(Hook::Authenticator),
+            broken_authorizers: broken(Hook::Authorizer),
         });
     }
 }
@@ -157,18 +168,26 @@ impl Plugins {
     /// Whether any plugin knows who people are.
     #[must_use]
     pub fn authenticates(&self) -> bool {
-        !self.0.identities.chains.read().authenticators.is_empty()
+        let chains = self.0.identities.chains.read();
+        !chains.authenticators.is_empty() || !chains.broken_authenticators.is_empty()
     }
 
     /// Whether any plugin narrows rights.
     #[must_use]
     pub fn authorizes(&self) -> bool {
-        !self.0.identities.chains.read().authorizers.is_empty()
+        let chains = self.0.identities.chains.read();
+        !chains.authorizers.is_empty() || !chains.broken_authorizers.is_empty()
     }
 
     /// Asks who somebody is, one plugin after the other, until one knows.
     pub async fn authenticate(&self, context: &CallContext, credential: &Credential) -> Identified {
         let chains = Arc::clone(&self.0.identities.chains.read());
+        if let Some(broken) = chains.broken_authenticators.first() {
+            let (plugin, error) =
+                (broken.name.clone(), CallError::NotInForce(broken.reason.clone()));
+            let retry_after = error.retry_after();
+            return Identified::Unavailable { plugin, error, retry_after };
+        }
         for loaded in &chains.authenticators {
             let plugin = loaded.name.clone();
             match self.0.login(loaded, context, credential).await {
@@ -195,6 +214,13 @@ impl Plugins {
         let mut narrowed =
             Narrowed { actions: allowed.clone(), reasons: Vec::new(), unavailable: None };
         let chains = Arc::clone(&self.0.identities.chains.read());
+        let stops = |one: &&Arc<Broken>| one.stops(Hook::Authorizer, Some(repository));
+        if let Some(broken) = chains.broken_authorizers.iter().find(stops) {
+            narrowed.actions.clear();
+            let error = CallError::NotInForce(broken.reason.clone());
+            narrowed.unavailable = Some((broken.name.clone(), error));
+            return narrowed;
+        }
         for loaded in &chains.authorizers {
             let Ok(bound) = loaded.bound(Hook::Authorizer) else { continue };
             if narrowed.actions.is_empty() || !bound.binding.covers(repository) {

@@ -9,9 +9,11 @@
 //! to a client.
 
 mod admission;
+mod artifact;
 mod binding;
 mod bindings;
 mod breaker;
+mod bundled;
 mod call;
 mod capability;
 mod compile;
@@ -28,6 +30,7 @@ mod host;
 mod http_rule;
 mod identity;
 mod image;
+mod installed;
 mod lifecycle;
 mod limits;
 mod loaded;
@@ -46,7 +49,11 @@ mod ticker;
 mod trace;
 
 pub use admission::{AdmissionRequest, Note, Operation, Outcome, Person, Verdict};
+pub use artifact::{
+    ARTIFACT_TYPE, Artifact, MANIFEST_LAYER, SCHEMA_LAYER, WASM_CONFIG, WASM_LAYER,
+};
 pub use binding::{Binding, Fail, Mode, Terms};
+pub use bundled::Bundled;
 pub use call::CallContext;
 pub use capability::{Capabilities, Capability, ImagePart, InvalidCapability};
 pub use compile::{Compiler, compile_here};
@@ -67,5 +74,6 @@ pub use package::{MANIFEST_SECTION, MOST_COMPONENT_BYTES, Package};
 pub use plugins::{Description, Options, Plugins, Prepared, Status};
 pub use replication::ReplicationTarget;
 pub use report::{Document, Finding, Package as FoundPackage, Report, ScanResult, Severity};
+pub use scanning::ScannerInForce;
 pub use schema::{ConfigProblem, Kind, Schema, Setting};
 pub use trace::{CallRecord, Ending, Level, LogLine, Observer};

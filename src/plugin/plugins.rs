@@ -23,6 +23,7 @@ use super::figures::{GuestFigure, GuestFigures};
 use super::guest::{Guest, Lent};
 use super::identity::Identities;
 use super::image::{LayerBounds, Layers};
+use super::installed::{Broken, Followed};
 use super::limits::Limits;
 use super::loaded::{Bound, Loaded, Pre};
 use super::trace::{LogLine, Logbook, Observer};
@@ -77,6 +78,7 @@ pub(super) struct Inner {
     /// Logs and figures outlive what they are about.
     kept: RwLock<BTreeMap<PluginName, Kept>>,
     numbers: AtomicU64,
+    pub(super) followed: tokio::sync::Mutex<Followed>,
     pub(super) admissions: Admissions,
     pub(super) identities: Identities,
     /// Dropped last, and without waiting.
@@ -84,9 +86,11 @@ pub(super) struct Inner {
 }
 
 /// The plugins in force.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Active {
     pub(super) plugins: BTreeMap<PluginName, Arc<Loaded>>,
+    /// Those that should be in force and cannot be.
+    pub(super) broken: BTreeMap<PluginName, Arc<Broken>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -183,6 +187,7 @@ impl Plugins {
             changing: tokio::sync::Mutex::default(),
             kept: RwLock::default(),
             numbers: AtomicU64::new(1),
+            followed: tokio::sync::Mutex::default(),
             admissions: Admissions::new(clock.clone()),
             identities: Identities::new(clock),
             _threads: Threads(Some(threads)),
@@ -226,6 +231,11 @@ impl Plugins {
         })
     }
 
+    /// A component that was kept, with the manifest inside it.
+    pub async fn kept_package(&self, component: &Digest) -> Result<Package, Error> {
+        Package::read(self.0.compiled.read(component).await?)
+    }
+
     /// Asks a plugin what it thinks of its settings; an empty list means that they are good.
     pub async fn check_config(
         &self,
@@ -245,14 +255,22 @@ impl Plugins {
     pub async fn activate(&self, prepared: &Prepared, terms: &Terms) -> Result<(), Error> {
         let config = prepared.manifest.settings.complete(&terms.config).map_err(Error::Settings)?;
         let loaded = self.0.load(prepared, terms, config);
-        self.0.change(|plugins| drop(plugins.insert(loaded.name.clone(), loaded))).await;
+        let put = |active: &mut Active| {
+            active.broken.remove(&loaded.name);
+            active.plugins.insert(loaded.name.clone(), loaded);
+        };
+        self.0.change(put).await;
         Ok(())
     }
 
     /// Takes a plugin out of force; says whether it was in it. Calls that are running go on to their end.
     pub async fn deactivate(&self, name: &PluginName) -> bool {
         let mut was_there = false;
-        self.0.change(|plugins| was_there = plugins.remove(name).is_some()).await;
+        let take = |active: &mut Active| {
+            active.broken.remove(name);
+            was_there = active.plugins.remove(name).is_some();
+        };
+        self.0.change(take).await;
         was_there
     }
 
@@ -339,13 +357,26 @@ impl Inner {
         found.ok_or_else(|| CallError::Unknown(name.clone()))
     }
 
-    async fn change(&self, change: impl FnOnce(&mut BTreeMap<PluginName, Arc<Loaded>>)) {
+    async fn change(&self, change: impl FnOnce(&mut Active)) {
         let _alone = self.changing.lock().await;
-        let mut plugins = self.active().plugins.clone();
-        change(&mut plugins);
-        self.admissions.set(&plugins);
-        self.identities.set(&plugins);
-        *self.active.write() = Arc::new(Active { plugins });
+        let mut active = Active::clone(&self.active());
+        change(&mut active);
+        self.admissions.set(&active);
+        self.identities.set(&active);
+        *self.active.write() = Arc::new(active);
+    }
+
+    /// Notes that a plugin should be in force and cannot be.
+    pub(super) async fn set_broken(&self, broken: Arc<Broken>) {
+        let put = |active: &mut Active| {
+            active.plugins.remove(&broken.name);
+            active.broken.insert(broken.name.clone(), broken);
+        };
+        self.change(put).await;
+    }
+
+    pub(super) fn meta(&self) -> &Meta {
+        &self.lent.meta
     }
 
     fn load(&self, prepared: &Prepared, terms: &Terms, config: Map<String, Value>) -> Arc<Loaded> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::bindings::berth::plugin::report as wit;
 use super::bindings::exports::berth::plugin::scanner_hook as hook;
 use crate::clock::Timestamp;
+use crate::meta::{ScanReport, SeverityCounts};
 
 /// How bad a finding is.
 #[derive(
@@ -272,4 +273,43 @@ impl ScanResult {
             attributes: self.attributes.clone().into_iter().collect(),
         }
     }
+}
+
+/// What a policy reads of the reports about an image, or about those of an index: of each scanner that has looked at all of
+/// them, the largest numbers.
+pub(super) fn summaries(reports: &[ScanReport]) -> Vec<wit::ScanSummary> {
+    /// What is known of a scanner; nothing if it has not looked at all of the images.
+    type Known = Option<(Timestamp, SeverityCounts, BTreeMap<String, String>)>;
+    let mut found: BTreeMap<&str, Known> = BTreeMap::new();
+    for report in reports {
+        let entry = report.finished_at.map(|at| (at, report.counts, report.attributes.clone()));
+        let merged = match (found.remove(&*report.scanner), entry) {
+            (None, entry) => entry,
+            (Some(Some((at, counts, attributes))), Some((other, more, _))) => {
+                Some((at.min(other), counts.or(more), attributes))
+            }
+            _ => None,
+        };
+        found.insert(&report.scanner, merged);
+    }
+    let number = |count: u64| u32::try_from(count).unwrap_or(u32::MAX);
+    let summary = |(scanner, (at, counts, attributes)): (
+        &str,
+        (Timestamp, SeverityCounts, BTreeMap<_, _>),
+    )| {
+        wit::ScanSummary {
+            scanner: scanner.to_owned(),
+            finished_ms: u64::try_from(at.as_millis()).unwrap_or(0),
+            counts: wit::SeverityCounts {
+                unknown: number(counts.unknown),
+                negligible: number(counts.negligible),
+                low: number(counts.low),
+                medium: number(counts.medium),
+                high: number(counts.high),
+                critical: number(counts.critical),
+            },
+            attributes: attributes.into_iter().collect(),
+        }
+    };
+    found.into_iter().filter_map(|(scanner, scan)| Some((scanner, scan?))).map(summary).collect()
 }

@@ -11,13 +11,41 @@ use super::host::image::LentImage;
 use super::image::ImageSource;
 use super::report::Report;
 use super::{CallError, Hook, PluginName, Plugins};
+use crate::oci::{Digest, RepositoryName};
 
 /// What is taken of one report.
 const MOST_PACKAGES: usize = 100_000;
 const MOST_FINDINGS: usize = 100_000;
 const MOST_DOCUMENTS: usize = 16;
 
+/// A scanner in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScannerInForce {
+    /// What it is called.
+    pub name: PluginName,
+    /// Its own version.
+    pub version: String,
+    /// The digest of its component.
+    pub component: Digest,
+}
+
 impl Plugins {
+    /// The scanners that look into images of a repository.
+    #[must_use]
+    pub fn scanners_of(&self, repository: &RepositoryName) -> Vec<ScannerInForce> {
+        let active = self.0.active();
+        let covering = active.plugins.values().filter(|loaded| {
+            loaded.hooks.get(&Hook::Scanner).is_some_and(|bound| bound.binding.covers(repository))
+        });
+        covering
+            .map(|loaded| ScannerInForce {
+                name: loaded.name.clone(),
+                version: loaded.manifest.version.clone(),
+                component: loaded.component.clone(),
+            })
+            .collect()
+    }
+
     /// Lets a scanner look into an image.
     pub async fn scan(
         &self,

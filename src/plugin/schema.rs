@@ -55,6 +55,17 @@ impl Kind {
         }
     }
 
+    const fn in_json_schema(self) -> &'static str {
+        match self {
+            Self::String => "string",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::List => "array",
+            Self::Table => "object",
+        }
+    }
+
     const fn described(self) -> &'static str {
         match self {
             Self::String => "text",
@@ -109,6 +120,29 @@ impl Schema {
     /// Each of them.
     pub fn iter(&self) -> impl Iterator<Item = &Setting> {
         self.0.iter()
+    }
+
+    /// As a JSON Schema, for forms.
+    #[must_use]
+    pub fn to_json_schema(&self) -> Value {
+        let property = |setting: &Setting| {
+            let mut property = serde_json::json!({
+                "type": setting.kind.in_json_schema(), "description": setting.description,
+            });
+            if let Some(default) = &setting.default {
+                property["default"] = default.clone();
+            }
+            (setting.key.clone(), property)
+        };
+        let required =
+            self.0.iter().filter(|setting| setting.required && setting.default.is_none());
+        serde_json::json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "type": "object",
+            "properties": self.0.iter().map(property).collect::<Map<_, _>>(),
+            "required": required.map(|setting| &setting.key).collect::<Vec<_>>(),
+            "additionalProperties": false,
+        })
     }
 
     /// The settings with their defaults filled in, or all that is wrong with them.

@@ -3,6 +3,7 @@
 use super::{Error, Page, Registry};
 use crate::auth::{CatalogGrant, Span};
 use crate::meta::Summary;
+use crate::oci::RepositoryName;
 
 /// Greater than the name of any repository.
 const END: &str = "~";
@@ -17,6 +18,14 @@ pub struct Catalog<'r> {
 impl<'r> Catalog<'r> {
     pub(super) fn new(registry: &'r Registry, grant: CatalogGrant) -> Self {
         Self { registry, grant }
+    }
+
+    pub(super) fn registry(&self) -> &'r Registry {
+        self.registry
+    }
+
+    pub(super) fn may_see(&self, name: &RepositoryName) -> bool {
+        self.grant.may_see(name)
     }
 
     /// Up to `limit` repositories behind `after`, in the order of their names. Only those parts of the list are read in

@@ -1,10 +1,13 @@
 //! Why the registry does not do what it was asked.
 
+use std::time::Duration;
+
 use crate::auth;
 use crate::blob;
 use crate::meta;
 use crate::oci::manifest::{InvalidManifest, MAX_MANIFEST_BYTES};
 use crate::oci::{Digest, Reference, RepositoryName, Tag, UploadId};
+use crate::plugin::{CallError, PluginName};
 
 /// A failure, named for what happened to the caller.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +30,20 @@ pub enum Error {
         repository: RepositoryName,
         /// What was looked for.
         reference: Reference,
+    },
+    /// The image waits for a scan or a person.
+    #[error(
+        "{repository} holds {reference} back: {reason}. A scan or `berth quarantine release {repository}@{digest}` lets it go"
+    )]
+    Held {
+        /// Where.
+        repository: RepositoryName,
+        /// What was asked for.
+        reference: Reference,
+        /// Which image.
+        digest: Digest,
+        /// Why.
+        reason: String,
     },
     /// The repository has no such blob.
     #[error("{repository} has no blob {digest}")]
@@ -98,6 +115,36 @@ pub enum Error {
         digest: Digest,
         /// What needs it.
         parent: Digest,
+    },
+    /// A plugin has something against it.
+    #[error("{message} ({plugin}: {rule})")]
+    DeniedByPlugin {
+        /// Which.
+        plugin: PluginName,
+        /// The rule that was broken.
+        rule: String,
+        /// For a person.
+        message: String,
+        /// For programs.
+        detail: Option<serde_json::Value>,
+    },
+    /// A plugin wants it to wait.
+    #[error("{plugin} holds this back: {reason}")]
+    HeldByPlugin {
+        /// Which.
+        plugin: PluginName,
+        /// Why.
+        reason: String,
+    },
+    /// A plugin that has to agree has no answer.
+    #[error("the plugin {plugin}, which has to agree, has no answer now: try again")]
+    PluginUnavailable {
+        /// Which.
+        plugin: PluginName,
+        /// Why; for the log.
+        error: CallError,
+        /// When it makes sense to try again.
+        retry_after: Duration,
     },
     /// The disk has no room.
     #[error("the registry has no room for more: {0}")]

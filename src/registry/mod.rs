@@ -3,12 +3,14 @@
 //! A handle of a repository ([`Pull`], [`Push`], [`Remove`]) is made from a principal and only for one who may have it,
 //! so a forgotten check does not compile.
 
+mod admission;
 mod catalog;
 mod error;
 mod leftovers;
 mod pull;
 mod push;
 mod remove;
+mod scans;
 mod sessions;
 mod upload;
 
@@ -19,16 +21,18 @@ pub use error::Error;
 pub use pull::{Blob, Page, Pull};
 pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
+pub use scans::Scans;
 pub use upload::{BodyPart, Mounted};
 
 use sessions::Sessions;
 
-use crate::auth::{Principal, Refusal};
+use crate::auth::{Grant, Principal, Refusal};
 use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config;
 use crate::meta::Meta;
 use crate::oci::{Action, RepositoryName, UploadId};
+use crate::plugin::Plugins;
 
 /// The registry; clones share it.
 #[derive(Clone, Debug)]
@@ -37,14 +41,21 @@ pub struct Registry {
     blobs: BlobStore,
     config: config::Registry,
     sessions: Arc<Sessions>,
+    plugins: Plugins,
 }
 
 impl Registry {
     /// Puts the registry together.
     #[must_use]
-    pub fn new(meta: Meta, blobs: BlobStore, clock: Clock, config: config::Registry) -> Self {
+    pub fn new(
+        meta: Meta,
+        blobs: BlobStore,
+        clock: Clock,
+        config: config::Registry,
+        plugins: Plugins,
+    ) -> Self {
         let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock));
-        Self { meta, blobs, config, sessions }
+        Self { meta, blobs, config, sessions, plugins }
     }
 
     /// Reading a repository.
@@ -63,6 +74,18 @@ impl Registry {
         name: RepositoryName,
     ) -> Result<Push<'_>, Refusal> {
         Ok(Push::new(self, principal.grant_push(name)?))
+    }
+
+    /// Writing to a repository, by a right that is there already: for what Berth does by itself.
+    #[must_use]
+    pub fn push_as(&self, grant: Grant) -> Push<'_> {
+        Push::new(self, grant)
+    }
+
+    /// Removing from a repository, likewise.
+    #[must_use]
+    pub fn remove_as(&self, grant: Grant) -> Remove<'_> {
+        Remove::new(self, grant)
     }
 
     /// Removing from a repository.

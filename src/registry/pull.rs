@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
-use crate::meta::{EventKind, Referrer, StoredManifest, Summary, TagDetails, TagEvent};
+use crate::meta::{
+    EventKind, Held, Referrer, StoredManifest, Subject, Summary, TagDetails, TagEvent,
+};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
 /// A page of referrers.
@@ -60,6 +62,10 @@ impl<'r> Pull<'r> {
         Self { registry, grant }
     }
 
+    pub(super) fn registry(&self) -> &'r Registry {
+        self.registry
+    }
+
     /// The repository that is read.
     #[must_use]
     pub fn repository(&self) -> &RepositoryName {
@@ -69,10 +75,36 @@ impl<'r> Pull<'r> {
     /// A manifest with its bytes.
     pub async fn manifest(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
         let found = self.registry.meta.find_manifest(self.repository(), reference).await?;
-        found.ok_or_else(|| Error::ManifestUnknown {
+        let found = found.ok_or_else(|| Error::ManifestUnknown {
             repository: self.repository().clone(),
             reference: reference.clone(),
-        })
+        })?;
+        match &found.held {
+            Some(held) if !self.may_scan(reference, held) => Err(Error::Held {
+                repository: self.repository().clone(),
+                reference: reference.clone(),
+                digest: found.digest.clone(),
+                reason: held.reason.clone(),
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    /// What is held is there for scanners, by digest.
+    fn may_scan(&self, reference: &Reference, held: &Held) -> bool {
+        let subjects = self.grant.principal().subjects();
+        let is_scanner = |subject: &Subject| held.scanners.contains(&subject.to_string());
+        matches!(reference, Reference::Digest(_)) && subjects.iter().any(is_scanner)
+    }
+
+    /// A manifest for a client, if no plugin has anything against it; with what plugins want to be said.
+    pub async fn admitted_manifest(
+        &self,
+        reference: &Reference,
+    ) -> Result<(Arc<StoredManifest>, Vec<String>), Error> {
+        let stored = self.manifest(reference).await?;
+        let warnings = self.registry.admit_pull(&self.grant, reference, &stored).await?;
+        Ok((stored, warnings))
     }
 
     /// Writes down that a manifest was pulled.

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::admission::Admitted;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::meta::{Precondition, PutManifest, Refusal};
@@ -87,6 +88,8 @@ impl<'r> Push<'r> {
         let manifest = Manifest::parse(new.bytes, new.media_type.as_ref())?;
         self.check_right(&manifest, &tags)?;
         self.registry.blobs.space().check_push(manifest.bytes().len() as u64).await?;
+        let Admitted { mut warnings, hold } =
+            self.registry.admit_push(&self.grant, &manifest, &actual, &tags).await?;
         let subject = manifest.subject().map(|subject| subject.digest.clone());
         let put = PutManifest {
             manifest,
@@ -94,6 +97,7 @@ impl<'r> Push<'r> {
             tags: tags.clone(),
             preconditions: new.preconditions,
             require_children: self.registry.config.require_children,
+            hold,
         };
         match self.registry.meta.put_manifest(self.repository(), put, self.grant.actor()).await? {
             Err(Refusal::Missing(missing)) => Err(Error::ManifestBlobUnknown(missing)),
@@ -110,12 +114,10 @@ impl<'r> Push<'r> {
                         self.repository()
                     )
                 });
-                Ok(Pushed {
-                    digest: actual,
-                    subject,
-                    tags,
-                    warnings: warning.into_iter().collect(),
-                })
+                let held = stored.held.filter(|_| !tags.is_empty());
+                let held = held.map(|reason| format!("held back: {reason}"));
+                warnings.extend(warning.into_iter().chain(held));
+                Ok(Pushed { digest: actual, subject, tags, warnings })
             }
         }
     }

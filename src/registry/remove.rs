@@ -23,6 +23,7 @@ impl<'r> Remove<'r> {
 
     /// Removes a tag and nothing else.
     pub async fn tag(&self, tag: &Tag) -> Result<(), Error> {
+        self.registry.admit_delete(&self.grant, &tag.clone().into()).await?;
         self.registry.blobs.space().make_room().await;
         if self.registry.meta.delete_tag(self.repository(), tag, self.grant.actor()).await? {
             return Ok(());
@@ -35,6 +36,7 @@ impl<'r> Remove<'r> {
 
     /// Removes a manifest and all its tags. One that an index of the repository lists is kept, unless `force`.
     pub async fn manifest(&self, digest: &Digest, force: bool) -> Result<(), Error> {
+        self.registry.admit_delete(&self.grant, &Reference::Digest(digest.clone())).await?;
         self.registry.blobs.space().make_room().await;
         match self
             .registry
@@ -71,6 +73,7 @@ impl<'r> Remove<'r> {
 
     /// Removes the repository with everything in it.
     pub async fn repository_itself(&self) -> Result<(), Error> {
+        self.registry.admit_delete_all(&self.grant).await?;
         self.registry.blobs.space().make_room().await;
         if self.registry.meta.delete_repository(self.repository(), self.grant.actor()).await? {
             return Ok(());

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 
 use super::{Answer, Error, Repository, named_digest};
 use crate::oci::manifest::MAX_MANIFEST_BYTES;
-use crate::oci::{Algorithm, Digest, Manifest, MediaType, Reference, Tag};
+use crate::oci::{Action, Algorithm, Digest, Manifest, MediaType, Reference, Scope, Tag};
 
 /// The four that we follow first; a registry may still send what it has.
 const ACCEPTED: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
@@ -99,6 +99,18 @@ impl Repository {
             }
             Some(tag) => Ok(self.put_at(manifest, tag.as_str()).await?.0),
             None => Ok(self.put_at(manifest, digest.as_str()).await?.0),
+        }
+    }
+
+    /// Removes a tag, or a manifest by digest; says whether there was one.
+    pub async fn delete_manifest(&self, reference: &Reference) -> Result<bool, Error> {
+        let call = self.call(Method::DELETE, &format!("manifests/{reference}"));
+        let scope = [Scope::repository(self.name.as_str(), [Action::Pull, Action::Delete])];
+        let answer = self.remote.ask(call, &scope, 64 * 1024).await?;
+        match answer.status {
+            StatusCode::ACCEPTED | StatusCode::OK | StatusCode::NO_CONTENT => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(self.wire().failure(&answer)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Other registries, as a client: the client half of the distribution API on Berth's own types.
 //!
 //! `berth copy` uses it today; replication and pull-through caching will. It knows nothing of Berth's own storage, of
-//! where credentials are kept, or of terminals. [`Outbound`] is beside it: requests to whatever URL a plugin or a webhook
+//! where credentials are kept, or of terminals. [`Outbound`] is beside it: requests to whatever URL a plugin
 //! names, as far as they may reach.
 //!
 //! It is built on reqwest and not on the crate `oci-client`, which was looked at in version 0.18 and does not fit: it
@@ -56,6 +56,9 @@ use crate::oci::{Action, RepositoryName, Scope};
 use auth::Authorizer;
 use retry::Patience;
 use wire::{Call, Wire};
+
+/// The header in which a Berth says which one it is (`GET /v2/`).
+pub const MARK: &str = "berth-mark";
 
 /// Another registry. Clones share connections and tokens.
 #[derive(Clone, Debug)]
@@ -116,6 +119,16 @@ impl Remote {
             StatusCode::NOT_FOUND => {
                 Err(self.0.wire.protocol("there is no registry API at this address".into()))
             }
+            _ => Err(self.0.wire.failure(&answer)),
+        }
+    }
+
+    /// Asks as [`Remote::ping`] does, and says which Berth it is, if it is one.
+    pub async fn find_mark(&self) -> Result<Option<String>, Error> {
+        let answer =
+            self.ask(Call::new(Method::GET, self.0.wire.url("v2/")), &[], 64 * 1024).await?;
+        match answer.status {
+            StatusCode::OK => Ok(answer.header(MARK).map(str::to_owned)),
             _ => Err(self.0.wire.failure(&answer)),
         }
     }

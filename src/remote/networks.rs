@@ -1,4 +1,4 @@
-//! Which addresses a request may go to that somebody else has thought up: a plugin's, or a webhook's.
+//! Which addresses a request may go to that somebody else has thought up: a plugin's.
 //!
 //! Without this, whoever may name a URL could make Berth ask the machine's own services, the neighbours behind the
 //! firewall, or the cloud's metadata service, on its behalf (server-side request forgery).

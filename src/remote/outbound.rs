@@ -1,4 +1,4 @@
-//! Requests to URLs that somebody else has thought up: a plugin's, a webhook's.
+//! Requests to URLs that somebody else has thought up: a plugin's.
 //!
 //! The name is resolved here, each address is checked against what the caller may reach, and the connection goes to an
 //! address that was checked and to no other: a name that resolves to something else a moment later (DNS rebinding) gains

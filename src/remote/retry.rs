@@ -13,6 +13,8 @@ pub struct RetryPolicy {
     pub first_wait: Duration,
     /// The longest wait, also where a registry asks for a longer one.
     pub longest_wait: Duration,
+    /// Whether to give up when a registry asks for a longer wait: for those who come again later by themselves.
+    pub gives_way: bool,
 }
 
 impl Default for RetryPolicy {
@@ -21,6 +23,7 @@ impl Default for RetryPolicy {
             tries: 6,
             first_wait: Duration::from_millis(250),
             longest_wait: Duration::from_mins(1),
+            gives_way: false,
         }
     }
 }
@@ -45,7 +48,9 @@ impl Patience {
     /// Waits before the next try; gives the error back if it is final, or if it has been enough.
     pub(super) async fn wait(&mut self, error: Error) -> Result<(), Error> {
         self.failed += 1;
-        if !error.is_transient() || self.failed >= self.policy.tries {
+        let is_sent_away = self.policy.gives_way
+            && error.retry_after().is_some_and(|wait| wait > self.policy.longest_wait);
+        if !error.is_transient() || self.failed >= self.policy.tries || is_sent_away {
             return Err(error);
         }
         let wait = self.wait_after(&error, random_fraction());

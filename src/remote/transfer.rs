@@ -16,7 +16,9 @@ use tokio::sync::{OnceCell, Semaphore};
 
 use super::{BlobStream, Error, Fetched, Registry, Repository, Stored};
 use crate::oci::manifest::Content;
-use crate::oci::{Descriptor, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
+use crate::oci::{
+    Descriptor, Digest, Manifest, MediaType, Platform, Reference, RepositoryName, Tag,
+};
 
 /// Indexes in indexes are followed this deep.
 const MAX_DEPTH: usize = 8;
@@ -108,13 +110,15 @@ pub type Observer = Arc<dyn Fn(Event<'_>) + Send + Sync>;
 pub struct Plan {
     /// Manifests that refer to what is copied, and those that refer to them: signatures, attestations, SBOMs.
     pub referrers: bool,
+    /// Of an index, only the images for these platforms, and what is said of them; none: all. The index itself stays as it is.
+    pub platforms: Vec<Platform>,
     /// How many blobs are under way at a time.
     pub blobs_at_a_time: usize,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { referrers: false, blobs_at_a_time: 4 }
+        Self { referrers: false, platforms: Vec::new(), blobs_at_a_time: 4 }
     }
 }
 
@@ -252,7 +256,7 @@ impl<S: Source, T: Target> Transfer<S, T> {
                 .filter(|blob| is_kept_here(blob))
                 .cloned()
                 .collect(),
-            Content::Index { manifests } => manifests.clone(),
+            Content::Index { manifests } => chosen(manifests, &self.plan.platforms),
         };
         let is_index = matches!(manifest.content(), Content::Index { .. });
         futures::stream::iter(entries)
@@ -338,6 +342,37 @@ impl<S: Source, T: Target> Transfer<S, T> {
         (self.observer)(Event::BlobDone(&blob, Some(stored)));
         Ok(())
     }
+}
+
+/// What BuildKit writes at an attestation of an image.
+const ATTESTS: &str = "vnd.docker.reference.digest";
+
+/// The entries of an index that are for some of these platforms, that say something about one which is, or that are for no
+/// platform at all.
+fn chosen(entries: &[Descriptor], platforms: &[Platform]) -> Vec<Descriptor> {
+    if platforms.is_empty() {
+        return entries.to_vec();
+    }
+    let attested = |entry: &Descriptor| entry.annotations.as_ref()?.get(ATTESTS).cloned();
+    let offered =
+        |entry: &Descriptor| serde_json::from_str::<Platform>(entry.platform.as_ref()?.get()).ok();
+    let is_wanted = |entry: &&Descriptor| {
+        offered(entry).is_none_or(|offered| {
+            platforms.iter().any(|one| one.fits(&offered) || one.nearly_fits(&offered))
+        })
+    };
+    let mut chosen: Vec<Descriptor> = entries
+        .iter()
+        .filter(|entry| attested(entry).is_none())
+        .filter(is_wanted)
+        .cloned()
+        .collect();
+    let about = entries.iter().filter(|entry| {
+        attested(entry).is_some_and(|digest| chosen.iter().any(|one| one.digest.as_str() == digest))
+    });
+    let about: Vec<Descriptor> = about.cloned().collect();
+    chosen.extend(about);
+    chosen
 }
 
 /// Layers that lie elsewhere are not in the source, and not pushed.

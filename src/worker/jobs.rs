@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::running::{Failure, Finished, LEASE, Running};
-use super::{Worker, collect, webhook};
+use super::{Worker, collect, replicate, scan, sink, webhook};
 use crate::secret::random_text;
 
 /// How long a place waits at most before it looks again: another process may have given a job back.
@@ -33,7 +33,16 @@ pub(super) struct Kind {
 }
 
 /// Every kind of job.
-pub(super) const KINDS: &[Kind] = &[collect::KIND, webhook::KIND];
+pub(super) const KINDS: &[Kind] = &[
+    collect::KIND,
+    replicate::KIND,
+    replicate::ALL_KIND,
+    scan::FETCH,
+    scan::REMATCH,
+    scan::SCAN,
+    sink::KIND,
+    webhook::KIND,
+];
 
 impl Kind {
     /// How long to wait after so many attempts, with a fifth more or less, so that what failed together does not come back
@@ -50,6 +59,14 @@ impl Worker {
     /// What does the work of a kind.
     async fn work(&self, running: &Running) -> Result<Finished, Failure> {
         match running.job().kind.as_str() {
+            name if name == sink::KIND.name => sink::deliver(self, running).await,
+            name if name == scan::FETCH.name => scan::fetch(self, running).await,
+            name if name == scan::REMATCH.name => scan::rematch(self, running).await,
+            name if name == scan::SCAN.name => scan::scan(self, running).await,
+            name if name == replicate::KIND.name => replicate::replicate(self, running).await,
+            name if name == replicate::ALL_KIND.name => {
+                replicate::replicate_all(self, running).await
+            }
             name if name == collect::KIND.name => collect::run(self, running).await,
             name if name == webhook::KIND.name => webhook::deliver(self, running).await,
             other => Err(Failure::Permanent(format!("no worker does `{other}`"))),

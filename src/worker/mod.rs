@@ -5,8 +5,11 @@ mod admin;
 mod collect;
 mod follow;
 mod jobs;
+mod replicate;
 mod running;
+mod scan;
 mod schedule;
+mod sink;
 mod uploads;
 mod webhook;
 
@@ -16,7 +19,9 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
+pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
 pub use schedule::{ScheduleState, Scheduled};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
@@ -25,15 +30,19 @@ use crate::auth::Auth;
 use crate::blob::BlobStore;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::meta::Meta;
+use crate::meta::{self, Meta};
+use crate::plugin::Plugins;
 use crate::registry::Registry;
-use crate::remote::Hooks;
+use crate::remote::{Hooks, Outbound};
 
 /// How often what is noted in memory is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often jobs that ended long ago are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
+
+/// How many values of plugins are forgotten in one transaction.
+const FORGET_AT_ONCE: u64 = 1000;
 
 /// What the worker works with.
 #[derive(Clone, Debug)]
@@ -52,6 +61,12 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// The way to where advisories are published.
+    pub outbound: Outbound,
+    /// Plugins in force.
+    pub plugins: Plugins,
+    /// The ways to replication targets.
+    pub replication: Replication,
 }
 
 impl Worker {
@@ -62,8 +77,9 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_replication_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
-        tasks.spawn(Arc::clone(&worker).forget_jobs(stop));
+        tasks.spawn(Arc::clone(&worker).forget(stop));
         tasks.close();
         tasks.wait().await;
     }
@@ -91,25 +107,32 @@ impl Worker {
         }
     }
 
-    async fn forget_jobs(self: Arc<Self>, stop: CancellationToken) {
+    /// Forgets jobs that ended long ago, and what plugins kept for a time that is over, until `stop` is cancelled.
+    async fn forget(self: Arc<Self>, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(FORGET_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
-            let (jobs, now) = (&self.config.jobs, self.clock.now());
-            let (ended, failed) = (now - jobs.keep.get(), now - jobs.keep_failed.get());
-            loop {
-                match self.meta.forget_jobs(ended, failed).await {
-                    Ok(0) => break,
-                    Ok(_) => {}
-                    Err(error) => {
-                        tracing::error!(%error, "could not forget old jobs: {error}");
-                        break;
-                    }
-                }
+            if let Err(error) = self.forget_jobs().await {
+                tracing::error!(%error, "could not forget old jobs: {error}");
+            }
+            if let Err(error) = self.forget_plugin_values().await {
+                tracing::error!(%error, "could not forget old values of plugins: {error}");
             }
         }
+    }
+
+    async fn forget_jobs(&self) -> Result<(), meta::Error> {
+        let (jobs, now) = (&self.config.jobs, self.clock.now());
+        let (ended, failed) = (now - jobs.keep.get(), now - jobs.keep_failed.get());
+        while self.meta.forget_jobs(ended, failed).await? > 0 {}
+        Ok(())
+    }
+
+    async fn forget_plugin_values(&self) -> Result<(), meta::Error> {
+        while self.meta.purge_plugin_values(FORGET_AT_ONCE).await? > 0 {}
+        Ok(())
     }
 }

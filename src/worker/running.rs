@@ -123,6 +123,12 @@ impl Running {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress);
     }
 
+    /// Whether somebody said that it is not wanted any more.
+    pub async fn is_unwanted(&self) -> bool {
+        let found = self.meta.find_job(self.job().id).await;
+        found.ok().flatten().is_some_and(|job| job.wants_cancel)
+    }
+
     /// Fails if the job should end: to be asked between two steps.
     pub fn check(&self) -> Result<(), Failure> {
         if self.stop.is_cancelled() { Err(Failure::Cancelled) } else { Ok(()) }

@@ -24,6 +24,8 @@ mod model;
 mod mtls;
 mod parsers;
 mod plugins;
+mod replication;
+mod scans;
 mod shutdown;
 mod smoke;
 mod stall;

@@ -11,6 +11,7 @@ mod figures;
 mod image;
 mod noise;
 mod peer;
+mod plugins;
 mod prefill;
 mod proc;
 mod report;
@@ -74,6 +75,9 @@ struct Arguments {
     /// Measure what decisions about access cost with so many rules, and end
     #[arg(long, value_name = "RULES")]
     decisions: Option<usize>,
+    /// Measure what plugins cost the requests of a running Berth, and end
+    #[arg(long)]
+    plugins: bool,
     /// Where the servers' data is kept during the run
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     scratch: PathBuf,
@@ -92,6 +96,12 @@ fn main() -> Result<()> {
     if let Some(rules) = arguments.decisions {
         io::stdout().write_all(decisions::measure(rules)?.as_bytes())?;
         return Ok(());
+    }
+    if arguments.plugins {
+        let scratch = arguments.scratch.join(format!("berth-bench-{}", std::process::id()));
+        let measured = plugins::measure(&arguments.programs, &scratch);
+        let _ = fs::remove_dir_all(&scratch);
+        return Ok(io::stdout().write_all(measured?.as_bytes())?);
     }
     let chosen = choose(&arguments.only)?;
     allow_many_files()?;

@@ -2,7 +2,7 @@
 //!
 //! What the host lends is generated once; each hook is a world of its own, so that a plugin exports only what it has.
 
-#![allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::all)]
+#![allow(missing_docs, unreachable_pub, clippy::pedantic, clippy::all, reason = "generated code")]
 
 pub mod host {
     wit_bindgen::generate!({

@@ -150,6 +150,14 @@ impl Auth {
     }
 }
 
+impl Manage<'_> {
+    /// Who is to be written down as the one who did it.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        self.grant.actor()
+    }
+}
+
 impl Administer<'_> {
     /// Who is to be written down as the one who did it.
     #[must_use]

@@ -30,7 +30,7 @@ pub(super) enum To {
     Archive(ArchiveWriter),
 }
 
-fn open_registry(
+pub(super) fn open_registry(
     registry: &Registry,
     name: &RepositoryName,
     scheme: &str,

@@ -18,14 +18,14 @@ use clap::error::ErrorKind;
 use super::client::{Connection, told};
 use super::output::{count, print, print_json, size};
 use crate::config::ByteSize;
+pub(super) use crate::oci::Platform;
 use crate::oci::{Digest, Reference, Tag};
 use crate::remote::transfer::{Plan, Source as _, Summary, Transfer};
-use crate::remote::{Error, Fetched};
+use crate::remote::{Error, Fetched, Options, Repository};
 use ends::{From, To};
 use layout::Layout;
 use place::Location;
 pub(super) use place::Place;
-pub(super) use platform::Platform;
 use progress::Progress;
 
 const HELP: &str = "\
@@ -71,6 +71,19 @@ pub(super) async fn find_in_layout(
         found = platform::pick(&layout, found, platform).await?;
     }
     Ok((directory.clone(), place.reference(), found.digest))
+}
+
+/// A repository to push to, and the tag that was named.
+pub(super) fn open_target(
+    place: &Place,
+    options: &Options,
+) -> anyhow::Result<(Repository, Option<Tag>)> {
+    let Location::Registry(registry, name) = &place.location else {
+        anyhow::bail!("write a repository in a registry, as `HOST[:PORT]/NAME[:TAG]`");
+    };
+    anyhow::ensure!(place.digest.is_none(), "a digest cannot be pushed to: write a tag, or none");
+    let repository = ends::open_registry(registry, name, place.scheme, options)?;
+    Ok((repository, place.tag.clone()))
 }
 
 /// Copy images between registries, layout directories and tar files
@@ -123,7 +136,11 @@ impl Copy {
             if self.all_tags { None } else { Some(self.choose(&from).await.map_err(explained)?) };
         let to = To::open(&self.target, &options).await.map_err(explained)?;
         let progress = Progress::new(self.quiet);
-        let plan = Plan { referrers: self.referrers, blobs_at_a_time: usize::from(self.jobs) };
+        let plan = Plan {
+            referrers: self.referrers,
+            blobs_at_a_time: usize::from(self.jobs),
+            ..Plan::default()
+        };
         let transfer = Transfer::new(from, to, plan, progress.observer());
         // On an interrupt nothing needs to be undone: what is there is whole, or continued by the next copy.
         let copied = tokio::select! {

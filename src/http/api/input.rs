@@ -24,29 +24,47 @@ impl<T: DeserializeOwned> FromRequest<Arc<App>> for Input<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Error> {
-        let (parts, body) = request.into_parts();
-        let content_type = parts.headers.get(header::CONTENT_TYPE);
-        // Also what keeps forms of other sites out: they cannot send it.
-        let is_json = content_type
-            .and_then(|value| value.to_str().ok())
-            .is_some_and(|value| value.split(';').next() == Some("application/json"));
-        if !is_json {
-            return Err(Error::invalid("send the body as `Content-Type: application/json`"));
-        }
-        let peer = parts.extensions.get::<Peer>();
-        let peer = peer.ok_or_else(|| Error::internal("a request without a peer"))?;
-        let bytes = read(body, peer).await?;
-        serde_json::from_slice(&bytes)
-            .map(Self)
-            .map_err(|error| Error::invalid(format!("the body cannot be used: {error}")))
+        parse(request, LARGEST_INPUT).await.map(Self)
     }
 }
 
-async fn read(body: Body, peer: &Peer) -> Result<bytes::Bytes, Error> {
-    let whole = RequestStream::new(body, peer.idle_timeout).read_whole(1024, LARGEST_INPUT).await;
+/// A JSON body with a file in it.
+#[derive(Debug)]
+pub(super) struct LargeInput<T>(pub(super) T);
+
+/// A component of 32 MiB in base64.
+const LARGEST_FILE: usize = 48 << 20;
+
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for LargeInput<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Error> {
+        parse(request, LARGEST_FILE).await.map(Self)
+    }
+}
+
+async fn parse<T: DeserializeOwned>(request: Request, largest: usize) -> Result<T, Error> {
+    let (parts, body) = request.into_parts();
+    let content_type = parts.headers.get(header::CONTENT_TYPE);
+    // Also what keeps forms of other sites out: they cannot send it.
+    let is_json = content_type
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.split(';').next() == Some("application/json"));
+    if !is_json {
+        return Err(Error::invalid("send the body as `Content-Type: application/json`"));
+    }
+    let peer = parts.extensions.get::<Peer>();
+    let peer = peer.ok_or_else(|| Error::internal("a request without a peer"))?;
+    let bytes = read(body, peer, largest).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|error| Error::invalid(format!("the body cannot be used: {error}")))
+}
+
+async fn read(body: Body, peer: &Peer, largest: usize) -> Result<bytes::Bytes, Error> {
+    let whole = RequestStream::new(body, peer.idle_timeout).read_whole(1024, largest).await;
     let whole = whole.map_err(|error| Error::invalid(format!("the body broke off: {error}")))?;
     whole.ok_or_else(|| {
-        let message = format!("the body is larger than {LARGEST_INPUT} bytes");
+        let message = format!("the body is larger than {largest} bytes");
         Error::client(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid, message)
     })
 }

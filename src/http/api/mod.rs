@@ -3,6 +3,7 @@
 //! Its description (OpenAPI 3.1) is made from the handlers and the types that they take and give.
 
 mod access;
+mod advisories;
 mod bindings;
 mod directories;
 mod event_stream;
@@ -13,15 +14,22 @@ mod input;
 mod issuers;
 mod jobs;
 mod keys;
+mod plugin_views;
+mod plugins;
 mod providers;
+mod quarantine;
+mod replication;
+mod replication_targets;
 mod repositories;
 mod robots;
 mod roles;
+mod scans;
 mod schedules;
 mod session;
 mod tags;
 mod tokens;
 mod users;
+mod vulnerabilities;
 mod webhooks;
 
 use std::sync::{Arc, OnceLock};
@@ -54,6 +62,17 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tags::list))
         .routes(routes!(tags::show, tags::delete))
         .routes(routes!(tags::history))
+        .routes(routes!(scans::show, scans::request))
+        .routes(routes!(scans::findings))
+        .routes(routes!(scans::packages))
+        .routes(routes!(vulnerabilities::list))
+        .routes(routes!(vulnerabilities::packages))
+        .routes(routes!(quarantine::list))
+        .routes(routes!(quarantine::release))
+        .routes(routes!(quarantine::rules))
+        .routes(routes!(quarantine::put_rule, quarantine::remove_rule))
+        .routes(routes!(advisories::status))
+        .routes(routes!(advisories::import, advisories::fetch, advisories::remove))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::set_password))
@@ -95,6 +114,25 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(plugins::list, plugins::install))
+        .routes(routes!(plugins::bundled))
+        .routes(routes!(plugins::upload))
+        .routes(routes!(plugins::inspect))
+        .routes(routes!(plugins::show, plugins::change, plugins::remove))
+        .routes(routes!(plugins::upgrade))
+        .routes(routes!(plugins::roll_back))
+        .routes(routes!(plugins::logs))
+        .routes(routes!(replication_targets::list, replication_targets::add))
+        .routes(routes!(
+            replication_targets::show,
+            replication_targets::change,
+            replication_targets::remove
+        ))
+        .routes(routes!(replication_targets::check))
+        .routes(routes!(replication::list, replication::add))
+        .routes(routes!(replication::show, replication::change, replication::remove))
+        .routes(routes!(replication::run))
+        .routes(routes!(replication::states))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }

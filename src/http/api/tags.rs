@@ -1,5 +1,6 @@
 //! Tags and their history.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,6 +9,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::scans::SeverityView;
 use super::{PAGE, moment};
 use crate::app::App;
 use crate::auth::Principal;
@@ -28,6 +30,8 @@ pub(super) struct TagView {
     size_bytes: u64,
     updated_at: String,
     updated_by: String,
+    /// What scanners have found; nothing while none has looked.
+    findings: Option<SeverityView>,
 }
 
 /// A page of tags.
@@ -69,6 +73,7 @@ impl From<TagDetails> for TagView {
             size_bytes: tag.size_bytes,
             updated_at: moment(tag.updated_at),
             updated_by: tag.updated_by,
+            findings: None,
         }
     }
 }
@@ -108,7 +113,15 @@ pub(super) async fn list(
     let paging = Paging::read(&query, PAGE)?;
     let page = pull.tag_details(&paging.after, paging.limit).await?;
     let next = page.items.last().filter(|_| page.more).map(|tag| tag.name.clone());
-    Ok(Json(Tags { tags: page.items.into_iter().map(Into::into).collect(), next }))
+    let findings = match (page.items.first(), page.items.last()) {
+        (Some(first), Some(last)) => pull.tag_findings(&first.name, &last.name).await?,
+        _ => BTreeMap::default(),
+    };
+    let view = |tag: TagDetails| {
+        let found = findings.get(&tag.name).copied().map(Into::into);
+        TagView { findings: found, ..tag.into() }
+    };
+    Ok(Json(Tags { tags: page.items.into_iter().map(view).collect(), next }))
 }
 
 /// Show a tag
@@ -127,7 +140,8 @@ pub(super) async fn show(
 ) -> Result<Json<TagView>, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(tag) = tag?;
-    Ok(Json(pull.tag(&tag).await?.into()))
+    let findings = pull.tag_findings(&tag, &tag).await?.remove(&tag).map(Into::into);
+    Ok(Json(TagView { findings, ..pull.tag(&tag).await?.into() }))
 }
 
 /// Delete a tag

@@ -40,7 +40,7 @@ pub(super) async fn get(
 ) -> Result<Response, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
-    let manifest = pull.manifest(&reference).await?;
+    let (manifest, warnings) = pull.admitted_manifest(&reference).await?;
     if app.config.audit.pulls && method == Method::GET {
         pull.note(&reference, &manifest.digest);
     }
@@ -61,6 +61,7 @@ pub(super) async fn get(
         set.insert(header::CONTENT_TYPE, plain(manifest.media_type.as_str()));
         set.insert(header::CONTENT_LENGTH, manifest.body.len().into());
     }
+    warn(response.headers_mut(), &warnings);
     Ok(response)
 }
 
@@ -121,10 +122,18 @@ fn created(name: &RepositoryName, pushed: &Pushed, asked_for_tags: bool) -> Resp
             headers.append(OCI_TAG, plain(tag.as_str()));
         }
     }
-    for warning in &pushed.warnings {
-        headers.append(header::WARNING, plain(&format!("299 - \"{warning}\"")));
-    }
+    warn(headers, &pushed.warnings);
     response
+}
+
+/// `Warning: 299` (RFC 7234 §5.5) for each of them. What they say may come from a plugin, in any language.
+fn warn(headers: &mut HeaderMap, warnings: &[String]) {
+    for warning in warnings {
+        let text = warning.replace('\\', "\\\\").replace('"', "\\\"");
+        if let Ok(value) = HeaderValue::from_bytes(format!("299 - \"{text}\"").as_bytes()) {
+            headers.append(header::WARNING, value);
+        }
+    }
 }
 
 /// Text that is known to be plain ASCII: digests, tags, media types, our own words.

@@ -211,10 +211,11 @@ impl HostImage for State {
 
     async fn scans(&mut self, image: Resource<LentImage>) -> Answer<Vec<ScanSummary>> {
         let image = self.image(&image)?;
-        Ok(self
-            .desk
-            .may_read(ImagePart::Scans)
-            .map(|()| image.scans().iter().map(report::ScanResult::summary).collect()))
+        let desk = self.desk.clone();
+        if let Err(error) = desk.may_read(ImagePart::Scans) {
+            return Ok(Err(error));
+        }
+        Ok(image.scan_summaries().await.map_err(|error| desk.told(error)))
     }
 
     async fn findings(
@@ -225,14 +226,16 @@ impl HostImage for State {
     ) -> Answer<Vec<Finding>> {
         let image = self.image(&image)?;
         let least = report::Severity::from(at_least);
-        let found = || {
-            self.desk.may_read(ImagePart::Scans)?;
-            let scan = image.scans().iter().find(|scan| scan.scanner == scanner);
-            let scan = scan.ok_or_else(|| Error::NotFound(format!("{scanner} has not looked")))?;
-            let findings = scan.findings.iter().filter(|finding| finding.severity >= least);
-            Ok(findings.map(Into::into).collect())
+        let desk = self.desk.clone();
+        let found = async {
+            desk.may_read(ImagePart::Scans)?;
+            let found = image.scan_findings(&scanner, least).await;
+            let found = found.map_err(|error| desk.told(error))?;
+            let found =
+                found.ok_or_else(|| Error::NotFound(format!("{scanner} has not looked")))?;
+            Ok(found.iter().map(Into::into).collect())
         };
-        Ok(found())
+        Ok(found.await)
     }
 
     async fn drop(&mut self, image: Resource<LentImage>) -> wasmtime::Result<()> {

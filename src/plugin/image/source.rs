@@ -11,10 +11,12 @@ use futures::StreamExt as _;
 use super::decompress::Stored;
 use super::error::ImageError;
 use crate::blob::{self, BlobStore, Content};
-use crate::meta::{Meta, Referrer};
+use crate::meta::{Meta, Referrer, ScanReport};
 use crate::oci::manifest::{self, MAX_MANIFEST_BYTES};
 use crate::oci::{ByteRange, Descriptor, Digest, Manifest, Reference, RepositoryName};
 use crate::plugin::ScanResult;
+use crate::plugin::bindings::berth::plugin::report::ScanSummary;
+use crate::plugin::report::{self, Finding, Severity};
 
 /// A configuration is read whole, like a manifest.
 const MAX_CONFIG_BYTES: u64 = 8 << 20;
@@ -121,10 +123,42 @@ impl ImageSource {
         &self.manifest
     }
 
-    /// What scanners have found in it.
-    #[must_use]
-    pub fn scans(&self) -> &[ScanResult] {
-        &self.scans
+    /// What scanners have said so far, without their findings.
+    pub(in super::super) async fn scan_summaries(&self) -> Result<Vec<ScanSummary>, ImageError> {
+        let Shelf::Registry { meta, .. } = &self.shelf else {
+            return Ok(self.scans.iter().map(ScanResult::summary).collect());
+        };
+        if !self.scans.is_empty() {
+            return Ok(self.scans.iter().map(ScanResult::summary).collect());
+        }
+        let reports = meta.list_scans(&self.repository, &self.digest).await?;
+        Ok(report::summaries(&reports))
+    }
+
+    /// What one of them has found that is at least so severe; `None` if it has not looked.
+    pub(in super::super) async fn scan_findings(
+        &self,
+        scanner: &str,
+        at_least: Severity,
+    ) -> Result<Option<Vec<Finding>>, ImageError> {
+        const MOST: u64 = 20_000;
+        if let Some(scan) = self.scans.iter().find(|scan| scan.scanner == scanner) {
+            let severe = scan.findings.iter().filter(|finding| finding.severity >= at_least);
+            return Ok(Some(severe.cloned().collect()));
+        }
+        let Shelf::Registry { meta, .. } = &self.shelf else { return Ok(None) };
+        let reports = meta.list_scans(&self.repository, &self.digest).await?;
+        let looked =
+            |report: &&ScanReport| report.scanner == scanner && report.finished_at.is_some();
+        let (mut found, mut has_looked) = (Vec::new(), false);
+        for report in reports.iter().filter(looked) {
+            has_looked = true;
+            let severity = berth_advisories::Severity::parse(at_least.as_str()).unwrap_or_default();
+            for row in meta.list_findings(report.id, severity, 0, MOST).await? {
+                found.extend(serde_json::from_value::<Finding>(row.detail).ok());
+            }
+        }
+        Ok(has_looked.then_some(found))
     }
 
     /// The layers, from the base up; none for an index.
@@ -231,11 +265,8 @@ impl ImageSource {
 
     /// The layers that are merged into a filesystem.
     pub(super) fn filesystem_layers(&self) -> Result<Vec<Digest>, ImageError> {
-        let is_filesystem = |layer: &Descriptor| {
-            let kind = layer.media_type.as_str();
-            kind.contains(".tar") || kind.contains("rootfs.diff") || kind.ends_with("+tar")
-        };
         let layers = self.layers();
+        let is_filesystem = |layer: &Descriptor| layer.media_type.is_filesystem_layer();
         if layers.is_empty() || !layers.iter().all(is_filesystem) {
             return Err(ImageError::NoLayers);
         }

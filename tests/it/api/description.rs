@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Image, PASSWORD, TestApp, TestKey};
+use crate::support::{Client, Image, PASSWORD, TestApp, TestKey, tester};
 
 /// The schema behind a reference.
 fn resolve<'a>(api: &'a Value, schema: &'a Value) -> &'a Value {
@@ -77,11 +77,14 @@ async fn populate(admin: &Client) {
     admin.push("team/app", "v1", &Image::of(["hello"])).await;
     admin.push("team/app", "v1", &Image::of(["hello again"])).await;
     for (path, wish) in [
+        ("plugins", json!({ "source": "bundled:freeze" })),
         ("robots", json!({ "name": "ci" })),
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
         ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),
         ("webhooks/ci/deliveries/1", json!({})),
+        ("replication/targets", json!({ "name": "ci", "url": "https://registry.example" })),
+        ("replication/rules", json!({ "name": "ci", "target": "ci" })),
         ("session", json!({ "username": "admin", "password": PASSWORD })),
         (
             "directories",
@@ -105,9 +108,43 @@ async fn populate(admin: &Client) {
             "providers/ci",
             json!({ "kind": "oidc", "issuer": "https://sso.example", "client_id": "a", "sign_in_every": "7d" }),
         ),
+        ("quarantine/rules/prod", json!({ "repositories": ["prod/**"], "severity": "high" })),
+        (
+            "advisories/npm",
+            json!({ "id": "GHSA-1", "affected": [{ "package": { "ecosystem": "npm", "name": "a" } }] }),
+        ),
     ] {
         admin.put_json(&format!("/api/v1/{path}"), wish).await.ok();
     }
+}
+
+/// What scanners say about the image that is there.
+async fn scan(berth: &TestApp) {
+    let meta = &berth.app.meta;
+    let (repository, tag) = ("team/app".parse().unwrap(), "v1".parse().unwrap());
+    let digest = meta.find_tag(&repository, &tag).await.unwrap().unwrap().digest;
+    let detail = json!({ "title": "bad", "purl": "pkg:npm/a@1" });
+    let finding = berth::meta::ScanFinding {
+        name: "CVE-1".into(),
+        is_matched: true,
+        severity: berth_advisories::Severity::High,
+        package: Some("a".into()),
+        version: Some("1".into()),
+        fixed_version: None,
+        detail: detail.clone(),
+    };
+    let package = berth::meta::ScanPackage {
+        name: "none".into(),
+        version: "1".into(),
+        kind: "npm".into(),
+        detail,
+    };
+    let outcome = berth::meta::ScanOutcome {
+        findings: vec![finding],
+        packages: vec![package],
+        ..Default::default()
+    };
+    meta.finish_scan(&digest, "scan-packages", outcome, &tester()).await.unwrap();
 }
 
 /// Every path that reads something is asked, with something in it to be found.
@@ -116,6 +153,7 @@ async fn answers_are_as_they_are_described() {
     let berth = TestApp::start().await;
     let admin = berth.admin().await;
     populate(&admin).await;
+    scan(&berth).await;
     let api = admin.get("/api/v1/openapi.json").await.ok().json();
     let mut asked = 0;
     for (path, item) in api["paths"].as_object().unwrap() {
@@ -127,12 +165,17 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "federation" | "providers" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "replication" | "webhooks" => "ci",
+            "plugins" => "freeze",
             "groups" => "devs",
             "directories" => "corp",
             _ => "none",
         };
         real = real.replace("{name}", name);
+        real = real.replace("{reference}", "v1");
+        if path == "/packages" {
+            real += "?name=none";
+        }
         if path == "/access/why" {
             real += "?subject=user:admin&action=pull&repository=team%2Fapp";
         }

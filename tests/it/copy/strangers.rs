@@ -66,6 +66,7 @@ impl Stranger {
             tries: 3,
             first_wait: Duration::from_millis(1),
             longest_wait: Duration::from_secs(2),
+            gives_way: false,
         };
         let options = Options { retry, ..Options::default() };
         let credentials = Credentials::Password {

@@ -6,7 +6,7 @@
 //!
 //! With `BERTH_FIGURES_IMAGE=DIR`, a layout directory of one image, also what looking into that one costs.
 
-#![allow(clippy::print_stdout, reason = "that is what it is for")]
+#![expect(clippy::print_stdout, reason = "that is what it is for")]
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};

@@ -253,7 +253,8 @@ async fn events_are_taken_up_to_where_the_sink_says() {
         json: "{}".into(),
     };
     assert!(
-        host.plugins.wants(&sink, "push").unwrap() && !host.plugins.wants(&sink, "pull").unwrap()
+        host.plugins.wants(&sink, "tag.push", None).unwrap()
+            && !host.plugins.wants(&sink, "manifest.pull", None).unwrap()
     );
     let events = [event("1", "push"), event("2", "push"), event("3", "later"), event("4", "push")];
     let done = host.plugins.deliver(&sink, &CallContext::new("job"), &events).await;

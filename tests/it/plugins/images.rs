@@ -10,9 +10,9 @@ use super::{Host, IMAGES, terms};
 use crate::support::{Blob, Image};
 
 /// A file of a layer: a path with content, or what ends in a slash without.
-type File<'a> = (&'a str, &'a [u8]);
+pub(crate) type File<'a> = (&'a str, &'a [u8]);
 
-fn tar(files: &[File<'_>]) -> Vec<u8> {
+pub(crate) fn tar(files: &[File<'_>]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (path, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -26,7 +26,7 @@ fn tar(files: &[File<'_>]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()

@@ -1,12 +1,15 @@
 //! The plugin host, with guests that are built from `tests/guests`: a useful one, a policy, and one that does what no
 //! plugin should.
 
+mod beside;
 mod compiled;
 mod evolution;
 mod figures;
 mod hooks;
 mod hostile;
-mod images;
+pub(crate) mod images;
+pub(crate) mod installed;
+mod making;
 mod requests;
 mod store;
 mod swap;
@@ -57,6 +60,16 @@ pub(crate) fn terms(config: Value, granted: &[&str]) -> Terms {
 /// Everything that the hostile guest asks for and that harms nobody.
 pub(crate) const IMAGES: [&str; 3] = ["image metadata", "image content", "image referrers"];
 
+/// The file of a plugin that comes with Berth.
+pub(crate) fn bundled(name: &str) -> Package {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("plugins/built/{name}.wasm.gz"));
+    let file =
+        std::fs::File::open(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::GzDecoder::new(file), &mut bytes).unwrap();
+    Package::read(bytes.into()).unwrap()
+}
+
 impl Host {
     pub(crate) async fn start() -> Self {
         Self::start_with(|_| {}).await
@@ -85,7 +98,10 @@ impl Host {
 
     /// A guest, compiled once for all tests.
     pub(crate) async fn prepare(&self, name: &str) -> Prepared {
-        let package = guest(name);
+        self.prepare_package(guest(name)).await
+    }
+
+    async fn prepare_package(&self, package: Package) -> Prepared {
         let mut shelf = SHELF.lock().await;
         if let Some(files) = shelf.get(package.digest()) {
             files.give(&self.directory, &self.berth.app.meta, package.digest()).await;
@@ -99,6 +115,18 @@ impl Host {
     pub(crate) async fn install(&self, name: &str, terms: &Terms) -> PluginName {
         let prepared = self.prepare(name).await;
         self.plugins.activate(&prepared, terms).await.unwrap();
+        prepared.manifest().name.clone()
+    }
+
+    /// A plugin that comes with Berth, in force with all that it asks for.
+    pub(crate) async fn install_bundled(&self, name: &str, config: Value) -> PluginName {
+        let prepared = self.prepare_package(bundled(name)).await;
+        let manifest = prepared.manifest();
+        let granted = manifest.asks.clone();
+        let terms = Terms { granted, ..terms(config, &[]) };
+        let problems = self.plugins.check_config(&prepared, &terms).await.unwrap();
+        assert!(problems.is_empty(), "{problems:?}");
+        self.plugins.activate(&prepared, &terms).await.unwrap();
         prepared.manifest().name.clone()
     }
 

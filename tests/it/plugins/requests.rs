@@ -15,8 +15,9 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
+use super::installed::install;
 use super::{Host, terms};
-use crate::support::Blob;
+use crate::support::{Blob, TestApp};
 
 /// A server that says the same to everybody, or nothing at all.
 struct Server {
@@ -322,4 +323,36 @@ async fn a_target_brings_content_elsewhere() {
         "{}",
         &put[..300]
     );
+}
+
+#[tokio::test]
+async fn a_rule_sends_pushes_to_a_plugin() {
+    let server = Server::saying(ok("")).await;
+    let berth = TestApp::start().await;
+    berth.app.start_worker();
+    let admin = berth.admin().await;
+    // It decides nothing here: only its target is used.
+    let settings = json!({
+        "settings": { "url": server.url() },
+        "secrets": { "token": "t0ken" },
+        "hooks": { "admission": { "repositories": ["none"] } },
+    });
+    install(&berth, &admin, "useful", settings).await;
+    let target = json!({ "name": "elsewhere", "plugin": "test.useful" });
+    admin.post_json("/api/v1/replication/targets", target).await.status(201);
+    let checked = admin.post_json("/api/v1/replication/targets/elsewhere/check", json!({})).await;
+    assert_eq!(checked.ok().json()["said"], "the plugin is there");
+    let rule = json!({ "name": "all", "target": "elsewhere" });
+    admin.post_json("/api/v1/replication/rules", rule).await.status(201);
+    admin.push("team/app", "v1", &crate::support::Image::of(["hello"])).await;
+    let state = crate::support::eventually("the copy", async || {
+        let states = admin.get("/api/v1/replication/states").await.ok().json();
+        let state = states["states"][0].clone();
+        (state["state"] == "even").then_some(state)
+    })
+    .await;
+    assert_eq!(state["reference"], "v1");
+    let requests = server.requests.lock();
+    let last = requests.last().unwrap();
+    assert!(last.starts_with("PUT /team/app/v1 "), "the tag comes last: {last}");
 }

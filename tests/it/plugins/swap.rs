@@ -92,7 +92,11 @@ async fn everything_can_be_dropped_while_a_call_runs() {
     host.install("hostile", &terms).await;
     let plugins = host.plugins.clone();
     let running = tokio::spawn(async move { plugins.admit(&super::push_of("a/b"), None).await });
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    let name = "test.hostile".parse().unwrap();
+    eventually("the plugin computes", async || {
+        host.plugins.log(&name).iter().find(|line| line.message == "begun").map(drop)
+    })
+    .await;
     running.abort();
     assert!(running.await.unwrap_err().is_cancelled());
     eventually("the call is noted as given up", async || {

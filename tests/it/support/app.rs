@@ -4,13 +4,14 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use berth::app::App;
+use berth::app::{App, Fittings};
 use berth::auth::hash_password;
 use berth::blob::Probe;
 use berth::clock::{Clock, Timestamp};
 use berth::config::{ByteSize, Config, Reserve};
 use berth::http::Server;
 use berth::meta::{self, AccountKind, Actor, NewAccount};
+use berth::plugin::Compiler;
 use berth::secret::Secret;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -94,7 +95,9 @@ impl TestApp {
         config.storage.data = directory.path().join("data");
         config.storage.reserve = Reserve::Bytes(ByteSize::bytes(0));
         change(&mut config);
-        let app = App::open_with(config, clock.clone(), probe).await.unwrap();
+        let compiler = Compiler::program(env!("CARGO_BIN_EXE_berth"));
+        let fittings = Fittings { probe, compiler };
+        let app = App::open_with(config, clock.clone(), fittings).await.unwrap();
         let server = Server::bind(Arc::clone(&app)).await.unwrap();
         let (address, stop) = (server.address(), CancellationToken::new());
         let server = tokio::spawn({

@@ -77,6 +77,29 @@ impl Image {
         }
     }
 
+    /// An OCI image with this configuration, and layers of one media type.
+    pub(crate) fn with_config(config: Blob, layers: Vec<Blob>, layer_type: &str) -> Self {
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MediaType::OCI_MANIFEST,
+            "config": config.descriptor("application/vnd.oci.image.config.v1+json"),
+            "layers": layers.iter().map(|layer| layer.descriptor(layer_type)).collect::<Vec<_>>(),
+        });
+        Self {
+            blobs: std::iter::once(config).chain(layers).collect(),
+            manifest: manifest.to_string().into_bytes(),
+            media_type: MediaType::OCI_MANIFEST,
+        }
+    }
+
+    /// The same with another field in its manifest.
+    pub(crate) fn with(mut self, field: &str, value: serde_json::Value) -> Self {
+        let mut manifest: serde_json::Value = serde_json::from_slice(&self.manifest).unwrap();
+        manifest[field] = value;
+        self.manifest = manifest.to_string().into_bytes();
+        self
+    }
+
     /// The configuration and the layers.
     pub(crate) fn blobs(&self) -> &[Blob] {
         &self.blobs

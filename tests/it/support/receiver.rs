@@ -34,6 +34,7 @@ type Judge = dyn Fn(&Received) -> (u16, Vec<(&'static str, String)>) + Send + Sy
 struct Inner {
     received: Mutex<Vec<Received>>,
     judge: Mutex<Arc<Judge>>,
+    body: String,
 }
 
 /// An HTTP server that writes down what it is sent.
@@ -46,8 +47,17 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// Starts one that is content with everything.
     pub(crate) async fn start() -> Self {
+        Self::serving("noted").await
+    }
+
+    /// Starts one that answers with this text.
+    pub(crate) async fn serving(body: impl Into<String>) -> Self {
         let judge: Arc<Judge> = Arc::new(|_: &Received| (200, Vec::new()));
-        let inner = Arc::new(Inner { received: Mutex::default(), judge: Mutex::new(judge) });
+        let inner = Arc::new(Inner {
+            received: Mutex::default(),
+            judge: Mutex::new(judge),
+            body: body.into(),
+        });
         let router = Router::new().fallback(receive).with_state(Arc::clone(&inner));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -97,7 +107,7 @@ async fn receive(
     let (status, more) = judge(&received);
     received.answered = status;
     inner.received.lock().unwrap().push(received);
-    let mut response = (StatusCode::from_u16(status).unwrap(), "noted").into_response();
+    let mut response = (StatusCode::from_u16(status).unwrap(), inner.body.clone()).into_response();
     for (name, value) in more {
         response.headers_mut().insert(name, value.parse().unwrap());
     }

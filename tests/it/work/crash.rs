@@ -1,13 +1,17 @@
-//! `kill -9` at random points over 500 pushes: each event is delivered, in order per repository, and no job is lost.
+//! `kill -9` at random points over 500 pushes: each event is delivered, in order per repository, to a webhook and to a
+//! plugin, no job is lost, and none runs twice in effect.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use futures::future::join_all;
 use serde_json::json;
 
 use super::hook;
+use crate::plugins::guest;
 use crate::support::{Client, Dice, Image, Process, Receiver, eventually};
 
 /// Tags that are pushed in all.
@@ -51,6 +55,75 @@ async fn push_tags(admin: Client, repository: String, left: Arc<AtomicUsize>) {
     }
 }
 
+/// The events of the jobs that have delivered something, in order.
+async fn delivered_by_jobs(admin: &Client) -> Vec<u64> {
+    let (mut events, mut before) = (Vec::new(), String::new());
+    loop {
+        let path = format!("/api/v1/jobs?state=done&kind=webhook&n=500{before}");
+        let page = admin.get(&path).await.ok().json();
+        events.extend(
+            page["jobs"].as_array().unwrap().iter().map(|job| job["event_id"].as_u64().unwrap()),
+        );
+        let Some(next) = page["next"].as_u64() else { break };
+        before = format!("&before={next}");
+    }
+    events.sort_unstable();
+    events
+}
+
+/// The events that the receiver has taken, in the order of each repository, and how many of them came again.
+fn told(receiver: &Receiver) -> (BTreeMap<String, Vec<u64>>, usize) {
+    let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let (mut again, mut messages) = (0, BTreeMap::new());
+    for one in receiver.received().iter().filter(|one| one.answered == 200) {
+        let event = one.json();
+        let id: u64 = event["id"].as_str().unwrap().parse().unwrap();
+        let mine =
+            told.entry(event["data"]["repository"].as_str().unwrap().to_owned()).or_default();
+        // Told again after a kill, an event comes before those that follow it.
+        assert!(mine.last().is_none_or(|last| *last <= id), "{id} after {mine:?}");
+        if mine.last() != Some(&id) {
+            mine.push(id);
+        }
+        let message = one.header("webhook-id").to_owned();
+        if let Some(before) = messages.insert(id, message.clone()) {
+            assert_eq!(before, message, "by which a receiver knows what it has had");
+            again += 1;
+        }
+    }
+    (told, again)
+}
+
+/// A plugin that sends each event on, one request after another.
+async fn install_sink(admin: &Client, to: &Receiver) {
+    let file = STANDARD.encode(guest("sink").component());
+    let kept = admin.post_json("/api/v1/plugin-files", json!({ "component": file })).await;
+    let url = to.url();
+    let wish = json!({
+        "source": kept.status(201).json()["source"],
+        "granted": [format!("http POST {}", url.trim_end_matches("/hook"))],
+        "settings": { "url": url },
+    });
+    admin.post_json("/api/v1/plugins", wish).await.status(201);
+}
+
+/// The events that the sink was told of, each once, in the order in which they first came. A batch may come again from its
+/// beginning, but none is left out on the way.
+fn told_by_sink(receiver: &Receiver) -> Vec<u64> {
+    let (mut told, mut last) = (Vec::new(), None);
+    for one in receiver.received() {
+        let id: u64 = one.json()["id"].as_str().unwrap().parse().unwrap();
+        let place = told.binary_search(&id).unwrap_or_else(|_| {
+            assert!(told.last().is_none_or(|before| *before < id), "{id} after {told:?}");
+            told.push(id);
+            told.len() - 1
+        });
+        assert!(last.is_none_or(|last| place <= last + 1), "{id} was told before its turn");
+        last = Some(place);
+    }
+    told
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -62,6 +135,7 @@ async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
         let number = count.fetch_add(1, Ordering::SeqCst);
         (if number % 17 == 16 { 500 } else { 200 }, Vec::new())
     });
+    let behind_sink = Receiver::start().await;
     let left = Arc::new(AtomicUsize::new(PUSHES));
     let mut dice = Dice::new(0x000B_E127);
     let mut round = 0;
@@ -70,6 +144,7 @@ async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
         let admin = process.admin();
         if round == 0 {
             hook(&admin, "ci", &receiver, json!({ "kinds": ["tag.push"] })).await;
+            install_sink(&admin, &behind_sink).await;
         }
         let clients = (0..CLIENTS)
             .map(|number| push_tags(admin.clone(), format!("team/app{number}"), Arc::clone(&left)));
@@ -129,19 +204,15 @@ async fn each_event_is_delivered_in_order_though_the_registry_is_killed() {
     })
     .await;
     assert_eq!(admin.get("/api/v1/jobs?state=failed").await.ok().json()["jobs"], json!([]));
-    let mut told: BTreeMap<String, Vec<u64>> = BTreeMap::new();
-    for one in receiver.received().iter().filter(|one| one.answered == 200) {
-        let event = one.json();
-        let id: u64 = event["id"].as_str().unwrap().parse().unwrap();
-        let mine =
-            told.entry(event["data"]["repository"].as_str().unwrap().to_owned()).or_default();
-        // Told again after a kill, an event comes before those that follow it.
-        assert!(mine.last().is_none_or(|last| *last <= id), "{id} after {mine:?}");
-        if mine.last() != Some(&id) {
-            mine.push(id);
-        }
-    }
+    // One job for each event, however often it was begun.
+    let mut expected: Vec<u64> = happened.values().flatten().copied().collect();
+    expected.sort_unstable();
+    assert_eq!(delivered_by_jobs(&admin).await, expected);
+    let (told, again) = told(&receiver);
     assert_eq!(told, happened);
+    // Only what was on its way when the registry was killed comes again: one of each repository.
+    assert!(again <= round * CLIENTS, "{again} deliveries came again");
+    assert_eq!(told_by_sink(&behind_sink), expected);
     let verified = admin.post_json("/api/v1/events/verify", json!({})).await.ok().json();
     assert_eq!(verified["is_whole"], true, "{verified}");
 }

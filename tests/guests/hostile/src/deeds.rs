@@ -10,9 +10,12 @@ pub(crate) fn act(image: Option<&Image>) -> Result<String, Error> {
     let what = config::get("what").unwrap_or_default();
     let image = || image.ok_or_else(|| Error::Invalid("there is no image".into()));
     match config::get("do").unwrap_or_default().as_str() {
-        "loop" => loop {
-            std::hint::spin_loop();
-        },
+        "loop" => {
+            log::info("begun");
+            loop {
+                std::hint::spin_loop();
+            }
+        }
         "recurse" => Ok(down(u64::MAX - random::number() % 2).to_string()),
         "recurse-with-memory" => Ok(heap(&[0; 1024]).to_string()),
         "memory" => {

@@ -1,4 +1,4 @@
--- 0007_backup.sql: what backups need: who this is, and what must not be removed while it is copied.
+-- 0014_backup.sql: what backups need: who this is, and what must not be removed while it is copied.
 
 -- Which registry this is, through every restore; made at the first start.
 CREATE TABLE instance (
