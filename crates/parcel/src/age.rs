@@ -2,6 +2,24 @@
 //!
 //! A header wraps the file's key for each recipient; then come pieces of 64 KiB, each encrypted and authenticated by itself
 //! with its number, and the last one marked, so that nothing can be changed, moved or cut off.
+//!
+//! What was looked at, and how it is tested:
+//!
+//! - **Nonces.** A file's key is random and used for one file; the key of its pieces is derived with 16 random bytes more.
+//!   Pieces are counted from 0 in 11 bytes, and the twelfth marks the last: no nonce comes twice under a key.
+//! - **The end.** The last piece is known by nothing that follows it, and opens only with its mark. So a file that was cut
+//!   between two pieces, or that goes on behind its end, is refused; an empty last piece only where all is empty.
+//! - **The header** is read strictly (one space, canonical base64, lines of 64 characters, one share and one key of the right
+//!   length, no point of low order, `scrypt` alone), and its MAC is compared in constant time before anything is decrypted.
+//!   What an identity opens is used only after that.
+//! - **Memory.** A header of 256 KiB at most, one piece, and its ciphertext: whatever the file says.
+//! - **Keys** that are made or opened here are overwritten when they are done with: a file's key, shares, what wraps it, and
+//!   an [`Identity`]. The schedules that ring makes of them are not; it has no way to. Nor is what was decrypted.
+//! - What has been given by [`Decrypt`] before an error was in the file at that place; whoever needs all of it or nothing waits
+//!   for the end.
+//!
+//! `tests/testkit.rs` reads the vectors that age's implementations share, `tests/age_itself.rs` files of the program `age`
+//! in both directions. Passphrases, plugins, SSH keys and armour are not read.
 
 use std::io::{self, Read, Write};
 
@@ -10,15 +28,21 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
+use zeroize::Zeroizing;
 
 use crate::keys::{Identity, Recipient};
 
 const VERSION: &str = "age-encryption.org/v1";
 const X25519: &str = "X25519";
+const SCRYPT: &str = "scrypt";
 const WRAP_INFO: &[u8] = b"age-encryption.org/v1/X25519";
 const FILE_KEY: usize = 16;
 const TAG: usize = 16;
+const MAC: usize = 32;
 const PIECE: usize = 64 << 10;
+
+/// The length of all lines of a stanza's body but the last.
+const BODY_LINE: usize = 64;
 
 /// No header of ours is longer; one of a thousand recipients fits.
 const LONGEST_HEADER: usize = 256 << 10;
@@ -34,6 +58,9 @@ pub enum AgeError {
     /// It is encrypted and nobody was named who could open it.
     #[error("it is encrypted with age: name the file with the identity that opens it")]
     NoIdentity,
+    /// Its header is not the one that was written.
+    #[error("it is damaged, or not encrypted with age: its header was changed")]
+    Changed,
     /// It is not of age's format, or was changed.
     #[error("it is damaged, or not encrypted with age: {0}")]
     Damaged(&'static str),
@@ -50,12 +77,12 @@ impl hkdf::KeyType for Key32 {
     }
 }
 
-fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> [u8; 32] {
-    let mut out = [0; 32];
+fn derive(secret: &[u8], salt: &[u8], info: &[u8]) -> Zeroizing<[u8; 32]> {
+    let mut out = Zeroizing::new([0; 32]);
     hkdf::Salt::new(hkdf::HKDF_SHA256, salt)
         .extract(secret)
         .expand(&[info], Key32)
-        .and_then(|key| key.fill(&mut out))
+        .and_then(|key| key.fill(&mut *out))
         .expect("32 bytes are not too many for HKDF");
     out
 }
@@ -70,12 +97,12 @@ fn random<const N: usize>() -> [u8; N] {
     bytes
 }
 
-fn wrap_key(shared: &[u8; 32], ephemeral: &[u8; 32], recipient: &[u8; 32]) -> [u8; 32] {
+fn wrap_key(shared: &[u8; 32], ephemeral: &[u8; 32], recipient: &[u8; 32]) -> Zeroizing<[u8; 32]> {
     derive(shared, &[&ephemeral[..], &recipient[..]].concat(), WRAP_INFO)
 }
 
 fn header_key(file_key: &[u8]) -> hmac::Key {
-    hmac::Key::new(hmac::HMAC_SHA256, &derive(file_key, &[], b"header"))
+    hmac::Key::new(hmac::HMAC_SHA256, &*derive(file_key, &[], b"header"))
 }
 
 /// Numbers of pieces, as the nonces that they are encrypted with.
@@ -108,15 +135,27 @@ impl<W> std::fmt::Debug for Encrypt<W> {
 impl<W: Write> Encrypt<W> {
     /// Writes the header for these recipients.
     ///
+    /// # Errors
+    /// If there are none, as nobody could open it, or one that would share its secret with everybody.
+    ///
     /// # Panics
     /// If the kernel has no random source.
     pub fn new(mut sink: W, recipients: &[Recipient]) -> io::Result<Self> {
-        let file_key: [u8; FILE_KEY] = random();
+        let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
+        if recipients.is_empty() {
+            return Err(invalid("there is nobody to encrypt it to"));
+        }
+        let file_key: Zeroizing<[u8; FILE_KEY]> = Zeroizing::new(random());
         let mut header = format!("{VERSION}\n");
         for recipient in recipients {
-            let secret: [u8; 32] = random();
-            let ephemeral = x25519(secret, X25519_BASEPOINT_BYTES);
-            let key = wrap_key(&x25519(secret, recipient.0), &ephemeral, &recipient.0);
+            let secret: Zeroizing<[u8; 32]> = Zeroizing::new(random());
+            let ephemeral = x25519(*secret, X25519_BASEPOINT_BYTES);
+            let shared = Zeroizing::new(x25519(*secret, recipient.0));
+            // A point of low order makes the same secret for everybody.
+            if *shared == [0; 32] {
+                return Err(invalid("a recipient is a key that protects nothing"));
+            }
+            let key = wrap_key(&shared, &ephemeral, &recipient.0);
             let mut wrapped = file_key.to_vec();
             let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
             cipher(&key)
@@ -127,12 +166,12 @@ impl<W: Write> Encrypt<W> {
             header += &format!("-> {X25519} {ephemeral}\n{wrapped}\n");
         }
         header += "---";
-        let mac = hmac::sign(&header_key(&file_key), header.as_bytes());
+        let mac = hmac::sign(&header_key(&*file_key), header.as_bytes());
         header += &format!(" {}\n", STANDARD_NO_PAD.encode(mac));
         let nonce: [u8; 16] = random();
         sink.write_all(header.as_bytes())?;
         sink.write_all(&nonce)?;
-        let key = cipher(&derive(&file_key, &nonce, b"payload"));
+        let key = cipher(&derive(&*file_key, &nonce, b"payload"));
         Ok(Self { sink, key, counter: Counter(0), piece: Vec::with_capacity(PIECE + TAG) })
     }
 
@@ -193,8 +232,11 @@ fn read_line(source: &mut impl Read, header: &mut Vec<u8>) -> Result<String, Age
     let start = header.len();
     loop {
         let mut byte = [0];
-        if source.read(&mut byte)? == 0 {
-            return Err(AgeError::Damaged("it ends in its header"));
+        match source.read_exact(&mut byte) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                return Err(AgeError::Damaged("it ends in its header"));
+            }
+            read => read?,
         }
         header.push(byte[0]);
         if header.len() > LONGEST_HEADER {
@@ -216,7 +258,7 @@ impl<R: Read> Decrypt<R> {
         let file_key = open_header(&mut source, identities)?;
         let mut nonce = [0; 16];
         source.read_exact(&mut nonce).map_err(cut)?;
-        let key = cipher(&derive(&file_key, &nonce, b"payload"));
+        let key = cipher(&derive(&*file_key, &nonce, b"payload"));
         // What the buffer has read already belongs to the body.
         let ahead = source.buffer().to_vec();
         Ok(Self {
@@ -261,64 +303,105 @@ fn cut(error: io::Error) -> AgeError {
     }
 }
 
+/// What a header says to one sort of recipient.
+struct Stanza {
+    arguments: Vec<String>,
+    body: Zeroizing<Vec<u8>>,
+}
+
+/// Reads a stanza whose first line is there already.
+fn read_stanza(
+    line: &str,
+    source: &mut impl Read,
+    header: &mut Vec<u8>,
+) -> Result<Stanza, AgeError> {
+    let malformed = || AgeError::Damaged("a stanza of its header is not as it should be");
+    let arguments: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    let is_argument =
+        |text: &String| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !arguments.iter().all(is_argument) {
+        return Err(malformed());
+    }
+    let mut text = String::new();
+    loop {
+        let line = read_line(source, header)?;
+        if line.len() > BODY_LINE {
+            return Err(malformed());
+        }
+        text.push_str(&line);
+        // The body ends with a line that is shorter.
+        if line.len() < BODY_LINE {
+            break;
+        }
+    }
+    let body = STANDARD_NO_PAD.decode(&text).map_err(|_| malformed())?;
+    Ok(Stanza { arguments, body: Zeroizing::new(body) })
+}
+
 /// The file's key, by whichever stanza one of the identities opens.
 fn open_header(
     source: &mut impl Read,
     identities: &[Identity],
-) -> Result<[u8; FILE_KEY], AgeError> {
+) -> Result<Zeroizing<[u8; FILE_KEY]>, AgeError> {
     let mut header = Vec::new();
     if read_line(source, &mut header)? != VERSION {
         return Err(AgeError::Damaged("it does not begin as files of age do"));
     }
-    let (mut found, mut stanzas) = (None, 0);
+    let (mut found, mut stanzas, mut is_for_a_passphrase) = (None, 0, false);
     let mut line = read_line(source, &mut header)?;
     while let Some(arguments) = line.strip_prefix("-> ").map(str::to_owned) {
-        // The body ends with a line that is shorter than 64 characters.
-        let mut body = String::new();
-        loop {
-            line = read_line(source, &mut header)?;
-            body.push_str(&line);
-            if line.len() < 64 {
-                break;
-            }
-        }
+        let stanza = read_stanza(&arguments, source, &mut header)?;
         stanzas += 1;
-        if found.is_none() {
-            found = identities.iter().find_map(|identity| unwrap(identity, &arguments, &body));
+        is_for_a_passphrase |= stanza.arguments[0] == SCRYPT;
+        if stanza.arguments[0] == X25519 {
+            let opened = unwrap(identities, &stanza)?;
+            found = found.or(opened);
         }
         line = read_line(source, &mut header)?;
     }
+    let damaged = || AgeError::Damaged("its header does not end as it should");
+    if stanzas == 0 || (is_for_a_passphrase && stanzas > 1) {
+        return Err(damaged());
+    }
     let mac = line.strip_prefix("--- ").and_then(|mac| STANDARD_NO_PAD.decode(mac).ok());
-    let mac = mac.ok_or(AgeError::Damaged("its header does not end as it should"))?;
+    let mac = mac.filter(|mac| mac.len() == MAC).ok_or_else(damaged)?;
     let Some(file_key) = found else {
         let none = identities.is_empty();
         return Err(if none { AgeError::NoIdentity } else { AgeError::WrongIdentity(stanzas) });
     };
     let signed = &header[..header.len() - line.len() - 1 + 3];
-    hmac::verify(&header_key(&file_key), signed, &mac)
-        .map_err(|_| AgeError::Damaged("its header was changed"))?;
+    hmac::verify(&header_key(&*file_key), signed, &mac).map_err(|_| AgeError::Changed)?;
     Ok(file_key)
 }
 
-fn unwrap(identity: &Identity, arguments: &str, body: &str) -> Option<[u8; FILE_KEY]> {
-    let (kind, share) = arguments.split_once(' ')?;
-    if kind != X25519 {
-        return None;
+/// The file's key, if the stanza is for one of the identities.
+fn unwrap(
+    identities: &[Identity],
+    stanza: &Stanza,
+) -> Result<Option<Zeroizing<[u8; FILE_KEY]>>, AgeError> {
+    let malformed = || AgeError::Damaged("a stanza for X25519 is not as it should be");
+    let [_, share] = &stanza.arguments[..] else { return Err(malformed()) };
+    let ephemeral = STANDARD_NO_PAD.decode(share).map_err(|_| malformed())?;
+    let ephemeral: [u8; 32] = ephemeral.try_into().map_err(|_| malformed())?;
+    if stanza.body.len() != FILE_KEY + TAG {
+        return Err(malformed());
     }
-    let ephemeral: [u8; 32] = STANDARD_NO_PAD.decode(share).ok()?.try_into().ok()?;
-    let mut wrapped = STANDARD_NO_PAD.decode(body).ok()?;
-    if wrapped.len() != FILE_KEY + TAG {
-        return None;
+    for identity in identities {
+        let shared = Zeroizing::new(x25519(*identity.0, ephemeral));
+        // A point of low order would make the same secret for everybody.
+        if *shared == [0; 32] {
+            return Err(malformed());
+        }
+        let key = wrap_key(&shared, &ephemeral, &identity.recipient().0);
+        let mut wrapped = stanza.body.clone();
+        let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
+        if let Ok(opened) = cipher(&key).open_in_place(nonce, Aad::empty(), &mut wrapped) {
+            let mut file_key = Zeroizing::new([0; FILE_KEY]);
+            file_key.copy_from_slice(opened);
+            return Ok(Some(file_key));
+        }
     }
-    let shared = x25519(identity.0, ephemeral);
-    // A point of low order would make the same secret for everybody.
-    if shared == [0; 32] {
-        return None;
-    }
-    let key = wrap_key(&shared, &ephemeral, &identity.recipient().0);
-    let nonce = Nonce::assume_unique_for_key([0; NONCE_LEN]);
-    let opened = cipher(&key).open_in_place(nonce, Aad::empty(), &mut wrapped).ok()?;
-    opened[..].try_into().ok()
+    Ok(None)
 }
 
 impl<R: Read> Read for Decrypt<R> {

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use bech32::{Bech32, Hrp};
 use x25519_dalek::{X25519_BASEPOINT_BYTES, x25519};
+use zeroize::Zeroizing;
 
 const RECIPIENT: Hrp = Hrp::parse_unchecked("age");
 const IDENTITY: Hrp = Hrp::parse_unchecked("age-secret-key-");
@@ -15,7 +16,7 @@ pub struct Recipient(pub(crate) [u8; 32]);
 
 /// Somebody who opens what was encrypted to them.
 #[derive(Clone)]
-pub struct Identity(pub(crate) [u8; 32]);
+pub struct Identity(pub(crate) Zeroizing<[u8; 32]>);
 
 /// Text that is no key. It never shows the text: that may be a secret with a slip in it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -79,15 +80,15 @@ impl Identity {
     /// If the kernel has no random source.
     #[must_use]
     pub fn random() -> Self {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).expect("the kernel's random source answers");
+        let mut key = Zeroizing::new([0; 32]);
+        getrandom::fill(&mut *key).expect("the kernel's random source answers");
         Self(key)
     }
 
     /// Its public half.
     #[must_use]
     pub fn recipient(&self) -> Recipient {
-        Recipient(x25519(self.0, X25519_BASEPOINT_BYTES))
+        Recipient(x25519(*self.0, X25519_BASEPOINT_BYTES))
     }
 
     /// The secret as text, for the file that it is kept in.
@@ -104,7 +105,11 @@ impl Identity {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            found.push(decode(IDENTITY, line).map(Self).ok_or(InvalidKey::Identity(index + 1))?);
+            found.push(
+                decode(IDENTITY, line)
+                    .map(|key| Self(Zeroizing::new(key)))
+                    .ok_or(InvalidKey::Identity(index + 1))?,
+            );
         }
         if found.is_empty() { Err(InvalidKey::NoIdentity) } else { Ok(found) }
     }

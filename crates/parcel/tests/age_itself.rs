@@ -5,7 +5,7 @@
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Stdio};
 
-use berth_parcel::{Form, Identity, pack, unpack};
+use berth_parcel::{Encrypt, Form, Identity, Recipient, pack, unpack};
 
 /// What `seq 1 14000` prints: more than one piece.
 fn numbers() -> Vec<u8> {
@@ -78,4 +78,40 @@ fn age_reads_what_is_written_here() {
         writing.join().unwrap().unwrap();
         assert!(output.status.success() && output.stdout == bytes, "{length}");
     }
+}
+
+#[test]
+fn what_age_writes_now_is_read_here() {
+    let (mine, other) = (Identity::random(), Identity::random());
+    for length in [0, 1, (64 << 10) - 1, 64 << 10, (64 << 10) + 1, 128 << 10, 300_000] {
+        let bytes = numbers().repeat(5)[..length].to_vec();
+        let mut age = Command::new("age");
+        for identity in [&other, &mine] {
+            age.args(["-r", &identity.recipient().to_string()]);
+        }
+        let Ok(mut child) = age.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn() else {
+            eprintln!("SKIPPED: there is no `age` on this machine");
+            return;
+        };
+        let mut input = child.stdin.take().unwrap();
+        let sent = bytes.clone();
+        let writing = std::thread::spawn(move || input.write_all(&sent));
+        let output = child.wait_with_output().unwrap();
+        writing.join().unwrap().unwrap();
+        assert!(output.status.success(), "{length}");
+        assert_eq!(read(&output.stdout, false, std::slice::from_ref(&mine)).unwrap(), bytes);
+        let cut = &output.stdout[..output.stdout.len() - 1];
+        assert!(read(cut, false, std::slice::from_ref(&mine)).is_err(), "{length}");
+    }
+}
+
+#[test]
+fn nothing_is_encrypted_to_nobody_or_to_everybody() {
+    let refused = |recipients: &[Recipient]| Encrypt::new(Vec::new(), recipients).unwrap_err();
+    assert!(refused(&[]).to_string().contains("nobody"));
+    // Bech32 of the point 0, which makes the same secret with every key.
+    let zero =
+        bech32::encode::<bech32::Bech32>(bech32::Hrp::parse("age").unwrap(), &[0; 32]).unwrap();
+    let good = Identity::random().recipient();
+    assert!(refused(&[good, zero.parse().unwrap()]).to_string().contains("protects nothing"));
 }
