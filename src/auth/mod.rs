@@ -8,6 +8,7 @@ mod audit;
 mod browser;
 mod by_plugin;
 mod certificate;
+mod certificate_facts;
 mod credentials;
 mod device;
 mod error;
@@ -33,6 +34,7 @@ pub use administer::{
 pub use audit::{Audit, Refused};
 pub use browser::{BrowserSession, SignedIn};
 pub use certificate::{Certificate, InvalidCertificate};
+pub use certificate_facts::CertificateFacts;
 pub use credentials::Credentials;
 pub use device::{DeviceAnswer, DeviceStart, read_user_code};
 pub use error::Error;
@@ -106,7 +108,7 @@ impl Auth {
     ) -> Result<Self, Error> {
         let tokens = Tokens::open(meta.clone(), clock.clone(), config.token_lifetime.get()).await?;
         let throttle = Throttle::new(clock.clone(), &config);
-        meta.reseal_directories().await?;
+        meta.reseal_secrets().await?;
         Ok(Self {
             audit: Audit::new(meta.clone()),
             keys: Arc::new(KeyStore::new(clock.clone())),

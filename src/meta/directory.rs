@@ -404,26 +404,4 @@ impl Meta {
             })
             .await
     }
-
-    /// Seals passwords anew that were sealed under a key that is no longer the first; says how many.
-    pub async fn reseal_directories(&self) -> Result<u64, Error> {
-        self.db
-            .write(|tx| {
-                let sql = format!("SELECT {COLUMNS} FROM directory ORDER BY id LIMIT 1000");
-                let keys = tx.keys();
-                let mut resealed = 0;
-                for sealed in tx.query(&sql, (), read)? {
-                    if sealed.password.as_ref().is_none_or(|sealed| keys.is_current(sealed)) {
-                        continue;
-                    }
-                    let directory = sealed.open(keys)?;
-                    if let Some(password) = &directory.bind_password {
-                        set_password(tx, directory.id, password)?;
-                        resealed += 1;
-                    }
-                }
-                Ok(resealed)
-            })
-            .await
-    }
 }

@@ -16,7 +16,7 @@ struct Place {
 
 /// All of them. `signing_key` is not among those that are sealed anew here: it may hold keys that never were sealed
 /// ([`Meta::reseal_signing_keys`]).
-const PLACES: [Place; 4] = [
+const PLACES: [Place; 6] = [
     Place {
         table: "directory",
         key: Some("id"),
@@ -24,10 +24,22 @@ const PLACES: [Place; 4] = [
         forget: "UPDATE directory SET bind_password = NULL",
     },
     Place {
+        table: "plugin",
+        key: Some("name"),
+        column: "secrets",
+        forget: "UPDATE plugin SET secrets = NULL, enabled = 0 WHERE secrets IS NOT NULL",
+    },
+    Place {
         table: "provider",
         key: Some("name"),
         column: "secret",
         forget: "UPDATE provider SET secret = NULL, disabled = 1 WHERE secret IS NOT NULL",
+    },
+    Place {
+        table: "replication_target",
+        key: Some("id"),
+        column: "credentials",
+        forget: "UPDATE replication_target SET credentials = NULL, paused = 1 WHERE credentials IS NOT NULL",
     },
     Place {
         table: "webhook",

@@ -8,6 +8,7 @@ mod device;
 mod federation;
 mod federation_keys;
 mod hiding;
+mod key_file;
 mod oidc;
 mod operations;
 mod proxies;
