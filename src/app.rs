@@ -19,7 +19,7 @@ use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
-use crate::worker::{Replication, Worker};
+use crate::worker::{Replication, Snapshots, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -161,13 +161,13 @@ async fn check_bucket(blobs: &BlobStore) -> Result<(), OpenError> {
 impl App {
     /// Opens the data directory that the configuration names, and makes it when it is missing.
     pub async fn open(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::open_with(config, clock, Fittings::default()).await
+        Box::pin(Self::open_with(config, clock, Fittings::default())).await
     }
 
     /// Opens a data directory that another process may serve meanwhile: to look at rows and to change them, for commands. No
     /// uploads are to be taken, and no files to be removed, by what is opened so.
     pub async fn open_beside(config: Config, clock: Clock) -> Result<Arc<Self>, OpenError> {
-        Self::assemble(config, clock, Fittings::default(), false).await
+        Box::pin(Self::assemble(config, clock, Fittings::default(), false)).await
     }
 
     /// As [`App::open_beside`], with what tests change.
@@ -176,7 +176,7 @@ impl App {
         clock: Clock,
         fittings: Fittings,
     ) -> Result<Arc<Self>, OpenError> {
-        Self::assemble(config, clock, fittings, false).await
+        Box::pin(Self::assemble(config, clock, fittings, false)).await
     }
 
     /// As [`App::open`], with what tests change.
@@ -185,7 +185,7 @@ impl App {
         clock: Clock,
         fittings: Fittings,
     ) -> Result<Arc<Self>, OpenError> {
-        Self::assemble(config, clock, fittings, true).await
+        Box::pin(Self::assemble(config, clock, fittings, true)).await
     }
 
     async fn assemble(
@@ -259,6 +259,7 @@ impl App {
             outbound: Outbound::new(OutboundOptions::default()),
             plugins: plugins.clone(),
             replication: Replication::new(plugins.clone()),
+            snapshots: Snapshots::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let lock = Mutex::new(lock);

@@ -45,14 +45,14 @@ pub struct Created {
 }
 
 /// What one backup works with.
-struct Job<'a> {
-    backups: &'a Backups,
-    target: &'a Target,
-    watch: &'a Watch,
-    id: String,
-    scope: String,
-    recipients: Vec<Recipient>,
-    scratch: Scratch,
+pub(super) struct Job<'a> {
+    pub(super) backups: &'a Backups,
+    pub(super) target: &'a Target,
+    pub(super) watch: &'a Watch,
+    pub(super) id: String,
+    pub(super) scope: String,
+    pub(super) recipients: Vec<Recipient>,
+    pub(super) scratch: Scratch,
 }
 
 /// What was sent.
@@ -103,6 +103,7 @@ impl Backups {
             "blobs": manifest.summary.blobs,
             "sent_bytes": manifest.sent_bytes,
             "damaged": manifest.damaged.len(),
+            "blob_bytes": manifest.summary.blob_bytes,
         });
         self.meta.note_backup(EventKind::BackupCreate, &manifest.id, detail, actor).await?;
         let pruned = self.prune_alone(target, watch).await.map_err(|error| error.to_string());
@@ -123,7 +124,7 @@ async fn renew(backups: Backups, hold: String) {
 }
 
 /// Makes sure that the place is ours, or nobody's.
-async fn claim(target: &Target, instance: &str) -> Result<(), Error> {
+pub(super) async fn claim(target: &Target, instance: &str) -> Result<(), Error> {
     let Some(text) = target.depot.read_whole(MARKER, 1 << 16).await? else {
         let text = serde_json::json!({ "form": FORM, "instance": instance });
         return Ok(target.depot.write_whole(MARKER, text.to_string().into_bytes()).await?);
@@ -167,7 +168,7 @@ impl Job<'_> {
             berth: env!("CARGO_PKG_VERSION").to_owned(),
             instance,
             database,
-            blobs,
+            blobs: Some(blobs),
             key,
             scope: self.scope.clone(),
             recipients: self.recipients.iter().map(ToString::to_string).collect(),
@@ -281,7 +282,12 @@ impl Job<'_> {
         }
     }
 
-    async fn send_file(&self, path: &Path, name: &str, form: Form) -> Result<BackupFile, Error> {
+    pub(super) async fn send_file(
+        &self,
+        path: &Path,
+        name: &str,
+        form: Form,
+    ) -> Result<BackupFile, Error> {
         let file = tokio::fs::File::open(path).await.map_err(Error::io(path))?;
         let source = ReaderStream::with_capacity(file, 256 << 10).boxed();
         let recipients = if form.encrypted { self.recipients.clone() } else { Vec::new() };
@@ -293,7 +299,7 @@ impl Job<'_> {
     }
 
     /// Sends the key file, if it may go along: with it, whoever reads the backup reads its secrets.
-    async fn send_key(&self, encrypted: bool) -> Result<Option<BackupFile>, Error> {
+    pub(super) async fn send_key(&self, encrypted: bool) -> Result<Option<BackupFile>, Error> {
         let wanted = match self.backups.config.backup.include_key {
             IncludeKey::Always => true,
             IncludeKey::Encrypted => encrypted,

@@ -24,13 +24,13 @@ pub(super) struct Line {
     pub(super) stored: u64,
 }
 
-/// Reads the list, and compares it with what the manifest says of it.
+/// Reads the list, and compares it with what the manifest says of it; there is none where blobs are in place.
 pub(super) async fn read(
     target: &Target,
     manifest: &Manifest,
     mut took: impl FnMut(Line),
 ) -> Result<(), Error> {
-    let BackupFile { name, size, digest, .. } = &manifest.blobs;
+    let Some(BackupFile { name, size, digest, .. }) = &manifest.blobs else { return Ok(()) };
     let stored = target.depot.read(name).await?;
     let stored = stored.ok_or_else(|| Error::file(name, "it is missing"))?;
     let mut plain = pipe::unpack(stored, Form { compressed: true, encrypted: false }, Vec::new());

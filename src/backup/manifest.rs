@@ -46,8 +46,8 @@ pub struct Manifest {
     pub instance: String,
     /// The snapshot of the database.
     pub database: BackupFile,
-    /// The list of blobs.
-    pub blobs: BackupFile,
+    /// The list of blobs; none: they are where the registry has them.
+    pub blobs: Option<BackupFile>,
     /// The key file.
     pub key: Option<BackupFile>,
     /// The folder of its blobs.
@@ -75,9 +75,10 @@ pub struct Listed {
 
 /// A name for a backup of this moment.
 pub(super) fn new_id(at: Timestamp) -> String {
-    let second = Timestamp::from_millis(at.as_seconds() * 1000).to_string();
+    let moment = at.to_string();
+    let second = moment.split('.').next().unwrap_or_default();
     let time: String = second.chars().filter(char::is_ascii_alphanumeric).collect();
-    random_bytes(3).iter().fold(time + "-", |id, byte| format!("{id}{byte:02x}"))
+    random_bytes(3).iter().fold(time + "Z-", |id, byte| format!("{id}{byte:02x}"))
 }
 
 fn is_id(text: &str) -> bool {
@@ -95,6 +96,12 @@ impl Manifest {
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         !self.recipients.is_empty()
+    }
+
+    /// Whether it holds no blobs, as it lies beside them.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        self.blobs.is_none()
     }
 
     pub(super) async fn write(&self, target: &Target) -> Result<(), Error> {

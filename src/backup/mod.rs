@@ -9,6 +9,9 @@
 //! backups/<id>/manifest.json                       what belongs to the backup; written last
 //! ```
 //!
+//! Beside the blobs of a bucket, below `snapshots/`, lie snapshots of the database that hold no blobs ([`snapshots`]); else
+//! they are like backups.
+//!
 //! A backup is there when its manifest is. Blobs come before it and go after it, so whatever stops a backup or its removal
 //! leaves at most files that no manifest names, and the next backup uses or removes them. The scope says to whom files are
 //! encrypted: to others, they are sent again.
@@ -22,6 +25,7 @@ mod prune;
 mod restore;
 mod scratch;
 mod shelf;
+mod snapshots;
 mod target;
 mod verify;
 

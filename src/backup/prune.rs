@@ -86,9 +86,9 @@ impl Backups {
     }
 }
 
-async fn remove(manifest: &Manifest, target: &Target) -> Result<(), Error> {
+pub(super) async fn remove(manifest: &Manifest, target: &Target) -> Result<(), Error> {
     Manifest::remove(&manifest.id, target).await?;
-    let files = [Some(&manifest.database), Some(&manifest.blobs), manifest.key.as_ref()];
+    let files = [Some(&manifest.database), manifest.blobs.as_ref(), manifest.key.as_ref()];
     for file in files.into_iter().flatten() {
         target.depot.delete(&file.name).await?;
     }

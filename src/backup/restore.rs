@@ -113,16 +113,30 @@ impl Restore {
             clear(data)?;
             return Err(self.key_file.clone().map_or(Error::NoKey, Error::WrongKey));
         }
-        let (storage, (snapshot, keys)) = (self.storage.clone(), snapshot);
-        let opening = move || Ok(BlobStore::open(&storage, Probe::default())?);
-        let blobs = blocking(opening).await?;
+        let (snapshot, keys) = snapshot;
         let mut restored =
             Restored { manifest: manifest.clone(), blobs: 0, bytes: 0, missing: Vec::new() };
-        let moved = self.bring_blobs(target, &blobs, &mut restored, watch).await?;
+        let (snapshot, moved) = if manifest.is_in_place() {
+            let (snapshot, blobs) = blocking(move || {
+                let blobs = snapshot.list_all_blobs()?;
+                Ok((snapshot, blobs))
+            })
+            .await?;
+            restored.missing = target.lacks(&blobs).await?;
+            (snapshot, None)
+        } else {
+            let storage = self.storage.clone();
+            let opening = move || Ok(BlobStore::open(&storage, Probe::default())?);
+            let blobs = blocking(opening).await?;
+            (snapshot, Some(self.bring_blobs(target, &blobs, &mut restored, watch).await?))
+        };
         watch.at("rows", restored.blobs, manifest.summary.blobs, restored.bytes)?;
         let (now, to) = (self.now, data.join("berth.db"));
         blocking(move || {
-            snapshot.settle_elsewhere(&moved)?;
+            match moved {
+                Some(moved) => snapshot.settle_elsewhere(&moved)?,
+                None => snapshot.settle_in_place()?,
+            }
             if let Some(keys) = keys {
                 let detail = serde_json::json!({ "at": manifest.at.to_string() });
                 snapshot.note_restore(&keys, &manifest.id, now, detail)?;
@@ -248,6 +262,10 @@ pub(super) async fn unpack_file(
         while let Some(chunk) = plain.try_next().await.map_err(|error| Error::file(name, error))? {
             digester.update(&chunk);
             length += chunk.len() as u64;
+            if length > *size {
+                // What little expands to much is not to fill the disk.
+                return Err(Error::file(name, "it holds more than the manifest says"));
+            }
             written.write_all(&chunk).await.map_err(Error::io(to))?;
         }
         written.flush().await.map_err(Error::io(to))?;

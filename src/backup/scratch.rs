@@ -45,7 +45,16 @@ pub(super) struct Alone {
 impl Alone {
     /// Takes the lock, and removes what an interrupted backup has left.
     pub(super) fn take(data: &Path) -> Result<Self, Error> {
-        let folder = data.join("backup");
+        Self::take_in(data, "backup")
+    }
+
+    /// The same for snapshots, which do not wait for a long backup.
+    pub(super) fn take_for_snapshots(data: &Path) -> Result<Self, Error> {
+        Self::take_in(data, "snapshot")
+    }
+
+    fn take_in(data: &Path, folder: &str) -> Result<Self, Error> {
+        let folder = data.join(folder);
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)

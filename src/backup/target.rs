@@ -1,5 +1,6 @@
 //! Where backups are: named by the configuration or by a command.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Error;
@@ -10,6 +11,8 @@ use crate::config::{self, Backend};
 #[derive(Clone, Debug)]
 pub struct Target {
     pub(super) depot: Depot,
+    /// Where the blobs are, if snapshots lie beside them.
+    pub(super) blobs: Option<Depot>,
     name: String,
 }
 
@@ -22,6 +25,17 @@ impl std::fmt::Display for Target {
 const SCHEMES: [(&str, Backend); 3] =
     [("s3", Backend::S3), ("azblob", Backend::Azblob), ("gcs", Backend::Gcs)];
 
+/// The folder of snapshots in a bucket of blobs.
+const SNAPSHOTS: &str = "snapshots";
+
+fn name_of(backend: Backend, options: &BTreeMap<String, String>) -> String {
+    let scheme = SCHEMES.iter().find(|(_, known)| *known == backend);
+    let scheme = scheme.map_or("", |(scheme, _)| scheme);
+    let option = |name: &str| options.get(name).map_or("", String::as_str);
+    let bucket = if backend == Backend::Azblob { "container" } else { "bucket" };
+    format!("{scheme}://{}/{}", option(bucket), option("root").trim_matches('/'))
+}
+
 impl Target {
     /// The one that is configured.
     pub fn of(config: &config::Backup) -> Result<Self, Error> {
@@ -30,18 +44,29 @@ impl Target {
             return Ok(Self::directory(path));
         }
         let depot = Depot::bucket(config.backend, &config.options)?;
-        let scheme = SCHEMES.iter().find(|(_, backend)| *backend == config.backend);
-        let scheme = scheme.map_or("", |(scheme, _)| scheme);
-        let option = |name: &str| config.options.get(name).map_or("", String::as_str);
-        let bucket = if config.backend == Backend::Azblob { "container" } else { "bucket" };
-        let root = option("root").trim_matches('/');
-        Ok(Self { depot, name: format!("{scheme}://{}/{root}", option(bucket)) })
+        Ok(Self { depot, blobs: None, name: name_of(config.backend, &config.options) })
+    }
+
+    /// Where a registry writes snapshots beside the blobs in its bucket; none where they are files, or in memory.
+    pub fn beside_blobs(storage: &config::Storage) -> Result<Option<Self>, Error> {
+        if matches!(storage.backend, Backend::Fs | Backend::Memory) {
+            return Ok(None);
+        }
+        let mut options = storage.options.clone();
+        let root = options.get("root").map_or("", |root| root.trim_matches('/'));
+        let below = format!("/{root}/{SNAPSHOTS}/").replace("//", "/");
+        options.insert("root".to_owned(), below);
+        Ok(Some(Self {
+            depot: Depot::bucket(storage.backend, &options)?,
+            blobs: Some(Depot::bucket(storage.backend, &storage.options)?),
+            name: name_of(storage.backend, &options),
+        }))
     }
 
     /// A directory.
     #[must_use]
     pub fn directory(path: &Path) -> Self {
-        Self { depot: Depot::directory(path), name: path.display().to_string() }
+        Self { depot: Depot::directory(path), blobs: None, name: path.display().to_string() }
     }
 
     /// The one that a command names: a directory, or a bucket as a URL; what else is to be known of that one comes from

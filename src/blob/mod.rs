@@ -193,14 +193,6 @@ impl BlobStore {
         }
     }
 
-    /// The place beside the blobs of a bucket; none where they are files, or in memory.
-    pub fn beside(config: &Storage) -> Result<Option<Depot>, Error> {
-        match config.backend {
-            Backend::Fs | Backend::Memory => Ok(None),
-            bucket => Depot::bucket(bucket, &config.options).map(Some),
-        }
-    }
-
     /// Removes what an upload has left beside the blob that it became. Doing so twice is harmless.
     pub async fn settle(&self, id: &UploadId) -> Result<(), Error> {
         match &self.store {

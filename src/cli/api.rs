@@ -36,6 +36,16 @@ pub(super) enum Api {
 }
 
 impl Target {
+    /// Whether a running registry is named.
+    pub(super) fn names_a_server(&self) -> bool {
+        self.server.is_named()
+    }
+
+    /// The settings of a data directory on this machine.
+    pub(super) fn config(&self) -> anyhow::Result<crate::config::Config> {
+        Ok(self.settings.load(None)?.config)
+    }
+
     /// Finds the registry. A data directory that does not exist is not made.
     pub(super) async fn open(&self) -> anyhow::Result<Api> {
         if self.server.is_named() {

@@ -77,6 +77,10 @@ pub const KEYS: &[(&str, &str)] = &[
         "Which pulls of blobs are sent to the bucket; the first rule that fits decides, and without one Berth serves the blob. See `docs/storage.md`.",
     ),
     ("uploads.expire_after", "An upload untouched for this long is dropped."),
+    (
+        "backup.schedule",
+        "When backups are taken, as `gc.schedule` has it: `30 2 * * * Europe/Berlin`. Empty: only when somebody asks.",
+    ),
     ("backup.backend", "Where backups go: `fs` (`backup.directory`), `s3`, `azblob` or `gcs`."),
     (
         "backup.directory",
@@ -97,6 +101,14 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "backup.keep",
         "How many backups are kept; older ones are removed after a new one was taken. `0` keeps all.",
+    ),
+    (
+        "backup.snapshot_every",
+        "Where blobs are in a bucket: how often, at most, a snapshot of the database goes there too, after changes. With it and the bucket alone `berth restore --snapshots` brings a lost machine back. `0s`: never.",
+    ),
+    (
+        "backup.keep_snapshots",
+        "How many of the latest snapshots are kept, beside the last one of each of the last 14 days.",
     ),
     (
         "registry.require_children",

@@ -9,6 +9,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri};
 
 use crate::auth::{self, AdminError, Need, Refusal, SignInError};
+use crate::backup;
 use crate::meta;
 use crate::oci::{ErrorCode, RepositoryName, UploadId};
 use crate::plugin::PluginName;
@@ -310,6 +311,22 @@ impl From<auth::Error> for Error {
             E::Directory(ref cause) => return Self::unavailable(&error.to_string(), cause),
         };
         answer.turned(turned)
+    }
+}
+
+impl From<backup::Error> for Error {
+    fn from(error: backup::Error) -> Self {
+        use backup::Error as E;
+        match error {
+            E::Meta(cause) => cause.into(),
+            E::Unknown { .. } => Self::admin(StatusCode::NOT_FOUND, "NOT_FOUND", error),
+            E::NotConfigured | E::NoPlace(_) | E::OtherRegistry { .. } | E::Busy(_) => {
+                Self::admin(StatusCode::CONFLICT, "CONFLICT", error)
+            }
+            cause => {
+                Self::unavailable("the place of backups cannot be read; the log says why", cause)
+            }
+        }
     }
 }
 

@@ -113,10 +113,48 @@ async fn figures(app: &App) -> Vec<Figure> {
         figures.push(Figure::Gauge("advisories", "Advisories of all sources", number));
     }
     figures.extend(replication(app).await);
+    figures.extend(backups(app).await);
     if let Some(bytes) = app.database_size().await {
         figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));
     }
     figures
+}
+
+/// When backups were taken, and what is in the last.
+async fn backups(app: &App) -> Vec<Figure> {
+    let Ok(standing) = app.worker.backup_standing().await else { return Vec::new() };
+    let seconds = |at: Option<crate::clock::Timestamp>| {
+        at.map_or(0, |at| u64::try_from(at.as_seconds()).unwrap_or(0))
+    };
+    let last = standing.record.last.as_ref();
+    let snapshot = standing.snapshots.as_ref().and_then(|snapshots| snapshots.at);
+    vec![
+        Figure::Gauge(
+            "backup_last_success_timestamp_seconds",
+            "When the last backup was complete; 0: never",
+            seconds(last.map(|last| last.at)),
+        ),
+        Figure::Gauge(
+            "backup_last_blob_bytes",
+            "Bytes of blobs in it",
+            last.map_or(0, |last| last.blob_bytes),
+        ),
+        Figure::Gauge(
+            "backup_last_sent_bytes",
+            "Bytes that were sent for it",
+            last.map_or(0, |last| last.sent_bytes),
+        ),
+        Figure::Gauge(
+            "backup_failing",
+            "1 if a backup has failed since",
+            u64::from(standing.record.failure.is_some()),
+        ),
+        Figure::Gauge(
+            "snapshot_last_success_timestamp_seconds",
+            "The moment that the last snapshot in the bucket shows; 0: none",
+            seconds(snapshot),
+        ),
+    ]
 }
 
 /// How far replication targets are behind, and what was sent to them.

@@ -15,6 +15,7 @@ mod device;
 mod directory;
 mod error;
 mod event;
+mod event_kind;
 mod federation;
 mod group;
 mod hold;
@@ -61,7 +62,7 @@ pub use account::{
     RoleEverywhere,
 };
 pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
-pub use backup::LastBackup;
+pub use backup::{BackupFailure, BackupRecord, LastBackup};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
 pub use db::Stats;

@@ -5,7 +5,7 @@
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use super::event::{self, Actor, EventKind, NewEvent};
 use super::tx::Tx;
@@ -83,6 +83,32 @@ impl Snapshot {
         Ok(snapshot)
     }
 
+    /// Opens a database that may be served meanwhile, to be looked at alone.
+    ///
+    /// # Errors
+    /// As [`Snapshot::open`].
+    pub fn look(path: &Path) -> Result<Self, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        let snapshot = Self { connection, path: path.to_owned() };
+        let (found, known) = (snapshot.schema()?, migrate::latest());
+        if found > known {
+            return Err(Error::NewerSchema { path: path.to_owned(), found, known });
+        }
+        Ok(snapshot)
+    }
+
+    /// When something last happened.
+    pub fn last_event_at(&self) -> Result<Option<Timestamp>, Error> {
+        let at = self.connection.query_row(
+            "SELECT max(at) FROM (SELECT at FROM event ORDER BY id DESC LIMIT 1)",
+            (),
+            |row| row.get::<_, Option<i64>>(0),
+        );
+        Ok(at?.map(Timestamp::from_millis))
+    }
+
     fn schema(&self) -> Result<i64, Error> {
         Ok(self.count("SELECT coalesce(max(version), 0) FROM migration")?)
     }
@@ -125,6 +151,13 @@ impl Snapshot {
                 })
             },
         )
+    }
+
+    /// All of its blobs.
+    pub fn list_all_blobs(&self) -> Result<Vec<StoredBlob>, Error> {
+        let mut blobs = self.list_blobs("sha256:")?;
+        blobs.extend(self.list_blobs("sha512:")?);
+        Ok(blobs)
     }
 
     /// Whether the keys open what is sealed in it; one without secrets is opened by any.
@@ -237,6 +270,13 @@ impl Snapshot {
         transaction.execute("DELETE FROM upload", ())?;
         transaction.execute("DELETE FROM blob_hold", ())?;
         Ok(transaction.commit()?)
+    }
+
+    /// Makes it ready to be served where its blobs are already. Uploads that were under way have their bytes there, too, and
+    /// go on or expire.
+    pub fn settle_in_place(&self) -> Result<(), Error> {
+        self.connection.execute("DELETE FROM blob_hold", ())?;
+        Ok(())
     }
 
     /// Forgets every secret that needs the key file: the keys that sign tokens, and what webhooks, providers and directories

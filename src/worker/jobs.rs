@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::running::{Failure, Finished, LEASE, Running};
-use super::{Worker, collect, replicate, scan, sink, webhook};
+use super::{Worker, backup, collect, replicate, scan, sink, webhook};
 use crate::secret::random_text;
 
 /// How long a place waits at most before it looks again: another process may have given a job back.
@@ -34,6 +34,8 @@ pub(super) struct Kind {
 
 /// Every kind of job.
 pub(super) const KINDS: &[Kind] = &[
+    backup::CREATE,
+    backup::VERIFY,
     collect::KIND,
     replicate::KIND,
     replicate::ALL_KIND,
@@ -59,6 +61,8 @@ impl Worker {
     /// What does the work of a kind.
     async fn work(&self, running: &Running) -> Result<Finished, Failure> {
         match running.job().kind.as_str() {
+            name if name == backup::CREATE.name => backup::create(self, running).await,
+            name if name == backup::VERIFY.name => backup::look(self, running).await,
             name if name == sink::KIND.name => sink::deliver(self, running).await,
             name if name == scan::FETCH.name => scan::fetch(self, running).await,
             name if name == scan::REMATCH.name => scan::rematch(self, running).await,

@@ -2,6 +2,7 @@
 //! the use of tokens.
 
 mod admin;
+mod backup;
 mod collect;
 mod follow;
 mod jobs;
@@ -10,6 +11,7 @@ mod running;
 mod scan;
 mod schedule;
 mod sink;
+mod snapshots;
 mod uploads;
 mod webhook;
 
@@ -19,10 +21,12 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use backup::BackupStanding;
 pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
 pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
 pub use schedule::{ScheduleState, Scheduled};
+pub use snapshots::{SnapshotState, Snapshots};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
 
@@ -67,6 +71,8 @@ pub struct Worker {
     pub plugins: Plugins,
     /// The ways to replication targets.
     pub replication: Replication,
+    /// What is known of snapshots beside the blobs.
+    pub snapshots: Snapshots,
 }
 
 impl Worker {
@@ -78,6 +84,7 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_replication_schedules(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_snapshots(stop.clone()));
         tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
         tasks.spawn(Arc::clone(&worker).forget(stop));
         tasks.close();

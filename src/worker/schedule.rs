@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, collect, scan};
+use super::{Worker, backup, collect, scan};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
 use crate::config::Config;
@@ -39,6 +39,7 @@ fn scheduled(config: &Config) -> Vec<Scheduled> {
         |name, key, rule: &Option<Cron>, job| Scheduled { name, key, rule: rule.clone(), job };
     vec![
         line("advisories", "advisories.schedule", &config.advisories.schedule, scan::fetch_all()),
+        line("backup", "backup.schedule", &config.backup.schedule, backup::job()),
         line("gc", "gc.schedule", &config.gc.schedule, collect::job()),
     ]
 }

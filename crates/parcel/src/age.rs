@@ -163,11 +163,11 @@ impl<W: Write> Encrypt<W> {
                 .expect("a file's key is short");
             let (ephemeral, wrapped) =
                 (STANDARD_NO_PAD.encode(ephemeral), STANDARD_NO_PAD.encode(wrapped));
-            header += &format!("-> {X25519} {ephemeral}\n{wrapped}\n");
+            header.extend(["-> ", X25519, " ", &ephemeral, "\n", &wrapped, "\n"]);
         }
         header += "---";
         let mac = hmac::sign(&header_key(&*file_key), header.as_bytes());
-        header += &format!(" {}\n", STANDARD_NO_PAD.encode(mac));
+        header.extend([" ", &STANDARD_NO_PAD.encode(mac), "\n"]);
         let nonce: [u8; 16] = random();
         sink.write_all(header.as_bytes())?;
         sink.write_all(&nonce)?;

@@ -146,7 +146,7 @@ mod tests {
                 Err(io::ErrorKind::ConnectionReset.into())
             }
         }
-        let bytes: Vec<u8> = (0..1_000_000_u64).map(|n| (n * n >> 7) as u8).collect();
+        let bytes: Vec<u8> = (0..1_000_000_u64).map(|n| ((n * n) >> 7).to_le_bytes()[0]).collect();
         let to = [Identity::random().recipient()];
         for compressed in [false, true] {
             for recipients in [&[][..], &to[..]] {

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::json;
 
-use super::{Place, open, progress};
+use super::{Place, open, progress, remote};
 use crate::cli::output::{count, print, print_json, say, size};
 use crate::meta::Actor;
 
@@ -11,7 +11,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   berth backup create                             to the place that is configured
   berth backup create --to /mnt/backup
-  berth backup create --to s3://backups/berth     with the keys in backup.options";
+  berth backup create --to s3://backups/berth     with the keys in backup.options
+  berth backup create --server https://registry.example.org";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Create {
@@ -24,6 +25,9 @@ pub(in crate::cli) struct Create {
 
 impl Create {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        if let Some(api) = self.place.server().await? {
+            return remote::run(api, "api/v1/backups", &json!({}), self.json).await;
+        }
         let config = self.place.config()?;
         let target = self.place.target(&config)?;
         let (app, backups) = open(config).await?;

@@ -4,7 +4,9 @@ mod create;
 mod list;
 mod progress;
 mod prune;
+mod remote;
 mod restore;
+mod standing;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -13,8 +15,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
+use super::api::{self, Api};
 use super::output::print;
-use super::settings::Settings;
 use crate::app::App;
 use crate::backup::{Backups, Identity, Target};
 use crate::clock::Clock;
@@ -36,6 +38,11 @@ pub(super) enum BackupCommand {
     /// Rehearse a restore: read every byte, and look whether all that belongs together is there
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::Verify),
+    /// Show how backups stand: the last one, the next one, and what has failed
+    #[command(
+        after_help = "Examples:\n  berth backup status\n  berth backup status --server https://registry.example.org --json"
+    )]
+    Status(standing::Standing),
     /// Remove all but the latest backups, and blobs that none of them needs
     #[command(after_help = "Example:\n  berth backup prune --keep 7")]
     Prune(prune::Prune),
@@ -50,6 +57,7 @@ impl BackupCommand {
             Self::Create(command) => command.run().await,
             Self::List(command) => command.run().await,
             Self::Verify(command) => command.run().await,
+            Self::Status(command) => command.run().await,
             Self::Prune(command) => command.run().await,
             Self::Keygen(command) => command.run(),
         }
@@ -64,16 +72,45 @@ pub(super) struct Place {
     #[arg(long, value_name = "PLACE", visible_alias = "to")]
     from: Option<String>,
     #[command(flatten)]
-    settings: Settings,
+    registry: api::Target,
 }
 
 impl Place {
     fn config(&self) -> anyhow::Result<Config> {
-        Ok(self.settings.load(None)?.config)
+        self.registry.config()
+    }
+
+    /// The API of a running Berth, if one is named and no place: it works with its own.
+    async fn server(&self) -> anyhow::Result<Option<Api>> {
+        if self.from.is_some() || !self.registry.names_a_server() {
+            return Ok(None);
+        }
+        self.registry.open().await.map(Some)
     }
 
     fn target(&self, config: &Config) -> anyhow::Result<Target> {
         Ok(Target::named(self.from.as_deref(), &config.backup)?)
+    }
+}
+
+/// Or those that a registry writes beside its blobs.
+#[derive(Debug, Args)]
+pub(super) struct Snapshots {
+    /// Snapshots of the database that a registry writes into the bucket of its blobs (`storage`), instead of backups
+    #[arg(long, conflicts_with = "from")]
+    snapshots: bool,
+}
+
+impl Snapshots {
+    /// Where they are, if they are meant.
+    fn target(&self, config: &Config) -> anyhow::Result<Option<Target>> {
+        if !self.snapshots {
+            return Ok(None);
+        }
+        let beside = Target::beside_blobs(&config.storage)?;
+        beside.map(Some).context(
+            "snapshots lie in the bucket of the blobs, and `storage.backend` names none: give the settings of `storage` that the registry had",
+        )
     }
 }
 

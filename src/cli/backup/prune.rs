@@ -16,6 +16,11 @@ pub(in crate::cli) struct Prune {
 
 impl Prune {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        if self.place.server().await?.is_some() {
+            anyhow::bail!(
+                "a running Berth removes old backups itself, after each new one: set `backup.keep` there"
+            );
+        }
         let mut config = self.place.config()?;
         let target = self.place.target(&config)?;
         config.backup.keep = self.keep.unwrap_or(config.backup.keep);

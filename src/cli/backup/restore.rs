@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Identities, progress};
+use super::{Identities, Snapshots, progress};
 use crate::backup::{self, Target, Which};
 use crate::cli::output::{count, print, say, size};
 use crate::cli::settings::Settings;
@@ -16,7 +16,8 @@ Nothing is ever overwritten: the data directory has to be new or empty.
 Examples:
   berth restore --from /mnt/backup --data-dir /srv/berth
   berth restore --from s3://backups/berth --data-dir /srv/berth -i backup-identity.txt
-  berth restore --from /mnt/backup --data-dir /srv/berth --at 2026-11-24T18:00:00Z --key-file berth.key";
+  berth restore --from /mnt/backup --data-dir /srv/berth --at 2026-11-24T18:00:00Z --key-file berth.key
+  berth restore --snapshots --config berth.toml -i backup-identity.txt      a lost machine, by its bucket alone";
 
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
@@ -41,6 +42,8 @@ pub(in crate::cli) struct Restore {
     #[arg(long)]
     forget_secrets: bool,
     #[command(flatten)]
+    snapshots: Snapshots,
+    #[command(flatten)]
     identities: Identities,
     #[command(flatten)]
     settings: Settings,
@@ -52,7 +55,10 @@ impl Restore {
         if let Some(data) = self.data_dir {
             config.storage.data = data;
         }
-        let target = Target::named(self.from.as_deref(), &config.backup)?;
+        let target = match self.snapshots.target(&config)? {
+            Some(target) => target,
+            None => Target::named(self.from.as_deref(), &config.backup)?,
+        };
         let which = match (self.id, self.at) {
             (Some(id), _) => Which::Id(id),
             (None, Some(at)) => Which::At(at),
@@ -75,11 +81,14 @@ impl Restore {
             print(&format!("missing: {missing}"))?;
         }
         say(&format!(
-            "{} is the registry as it was at {}: {} ({})",
+            "{} is the registry as it was at {}: {}",
             data.display(),
             restored.manifest.at,
-            count(restored.blobs, "blob"),
-            size(restored.bytes)
+            if restored.manifest.is_in_place() {
+                format!("{} where they were", count(restored.manifest.summary.blobs, "blob"))
+            } else {
+                format!("{} ({})", count(restored.blobs, "blob"), size(restored.bytes))
+            }
         ));
         if restored.missing.is_empty() {
             return Ok(());

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{Identities, Place, progress};
+use super::{Identities, Place, Snapshots, progress, remote};
 use crate::backup::{Depth, Which, verify};
 use crate::cli::output::{count, print, print_json, say, size};
 
@@ -13,7 +13,8 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   berth backup verify                                       the latest
   berth backup verify 20261125T031500Z-1f0a2b -i backup-identity.txt
-  berth backup verify --quick                               names and sizes alone";
+  berth backup verify --quick                               names and sizes alone
+  berth backup verify --snapshots                           the latest snapshot beside the blobs";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Verify {
@@ -33,6 +34,8 @@ pub(in crate::cli) struct Verify {
     identities: Identities,
     #[command(flatten)]
     place: Place,
+    #[command(flatten)]
+    snapshots: Snapshots,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -40,8 +43,16 @@ pub(in crate::cli) struct Verify {
 
 impl Verify {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        if let Some(api) = self.place.server().await? {
+            let path =
+                format!("api/v1/backups/{}/verify", self.id.as_deref().map_or("latest", |id| id));
+            return remote::run(api, &path, &remote::verification(self.quick), self.json).await;
+        }
         let config = self.place.config()?;
-        let target = self.place.target(&config)?;
+        let target = match self.snapshots.target(&config)? {
+            Some(target) => target,
+            None => self.place.target(&config)?,
+        };
         let identities = self.identities.read()?;
         let which = self.id.map_or(Which::Latest, Which::Id);
         let manifest = target.choose(&which).await?;

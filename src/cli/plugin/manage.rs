@@ -297,7 +297,7 @@ impl Logs {
         let mut table = Table::new(&["AT", "LEVEL", "HOOK", "REQUEST", "MESSAGE"]);
         for line in lines.as_array().into_iter().flatten() {
             let fields = line["fields"].as_object().into_iter().flatten();
-            let fields: String = fields
+            let fields: Vec<String> = fields
                 .map(|(name, value)| format!(" {name}={}", value.as_str().unwrap_or_default()))
                 .collect();
             table.row([
@@ -305,7 +305,7 @@ impl Logs {
                 text(line, "level"),
                 text(line, "hook"),
                 text(line, "request_id"),
-                text(line, "message") + &fields,
+                text(line, "message") + &fields.concat(),
             ]);
         }
         table.print()?;

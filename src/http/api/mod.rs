@@ -4,6 +4,7 @@
 
 mod access;
 mod advisories;
+mod backups;
 mod bindings;
 mod directories;
 mod event_stream;
@@ -133,6 +134,9 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replication::show, replication::change, replication::remove))
         .routes(routes!(replication::run))
         .routes(routes!(replication::states))
+        .routes(routes!(backups::list, backups::start))
+        .routes(routes!(backups::standing))
+        .routes(routes!(backups::verify))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }

@@ -49,7 +49,7 @@ pub(super) struct ScanReportView {
     generation: u64,
     packages: u64,
     findings: SeverityView,
-    /// ScanFindings that a newer version mends.
+    /// Findings that a newer version mends.
     fixable: u64,
 }
 

@@ -150,9 +150,15 @@ async fn scan(berth: &TestApp) {
 /// Every path that reads something is asked, with something in it to be found.
 #[tokio::test]
 async fn answers_are_as_they_are_described() {
-    let berth = TestApp::start().await;
+    let place = tempfile::tempdir().unwrap();
+    let berth = TestApp::start_with(|config| {
+        config.backup.directory = Some(place.path().to_owned());
+    })
+    .await;
     let admin = berth.admin().await;
     populate(&admin).await;
+    let target = berth::backup::Target::directory(place.path());
+    crate::backup::back_up(&berth, &target).await;
     scan(&berth).await;
     let api = admin.get("/api/v1/openapi.json").await.ok().json();
     let mut asked = 0;

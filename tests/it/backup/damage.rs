@@ -90,7 +90,8 @@ async fn a_damaged_database_list_or_manifest_is_found() {
         let id = target.choose(&Which::Latest).await.unwrap().id;
         let path = place.path().join("backups").join(&id).join(name);
         let length = usize::try_from(std::fs::metadata(&path).unwrap().len()).unwrap();
-        flip(&path, length / 2);
+        // One bit may make no difference: a match elsewhere in the same zeros.
+        (length / 3..length / 2).for_each(|at| flip(&path, at));
         let found = look(&target, Depth::Bytes, &[]).await;
         assert!(found.problems.iter().any(|problem| problem.contains(damage)), "{found:?}");
 

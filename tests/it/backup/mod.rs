@@ -1,10 +1,12 @@
 //! Copies elsewhere, and the way back: what is restored is the registry of one moment, byte for byte.
 
+mod by_itself;
 mod command;
 mod damage;
 mod kill;
 mod load;
 mod retention;
+mod snapshots;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -145,6 +145,8 @@ impl Bucket {
     pub(crate) fn configure(&self, config: &mut Config) {
         config.storage.backend = self.backend();
         config.storage.options = self.options.clone();
+        // Many tests look at all that is there.
+        config.backup.snapshot_every = berth::config::HumanDuration::seconds(0);
     }
 
     /// Makes a configuration keep its backups there.
@@ -165,7 +167,7 @@ impl Bucket {
             Kind::Azurite => "azblob",
             Kind::Gcs => "gcs",
         };
-        command.env("BERTH_STORAGE_BACKEND", backend);
+        command.env("BERTH_STORAGE_BACKEND", backend).env("BERTH_BACKUP_SNAPSHOT_EVERY", "0s");
         for (name, value) in &self.options {
             command.env(format!("BERTH_STORAGE_OPTIONS_{}", name.to_uppercase()), value);
         }

@@ -1,0 +1,191 @@
+//! A machine that is lost comes back from its bucket alone.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use berth::backup::Identity;
+use berth::config::HumanDuration;
+use berth::oci::Digest;
+use serde_json::json;
+
+use super::View;
+use crate::support::servers::Kind;
+use crate::support::{
+    Blob, Bucket, Client, Image, PASSWORD, Process, TestApp, berth_command, eventually, run,
+};
+
+/// Pushes images with referrers; what clients should see of them, and every byte.
+async fn some_content(admin: &Client) -> BTreeMap<Digest, Vec<u8>> {
+    let mut known = BTreeMap::new();
+    for number in 0..3 {
+        let image = Image::new(vec![Blob::random(80_000, number)], json!({}));
+        let signature = Image::new(
+            vec![Blob::new(format!("signature {number}"))],
+            json!({ "subject": image.descriptor() }),
+        );
+        for (tag, image) in [(format!("v{number}"), &image), (format!("s{number}"), &signature)] {
+            admin.push("team/app", &tag, image).await;
+            known.insert(image.digest(), image.manifest());
+            for blob in image.blobs() {
+                known.insert(blob.digest.clone(), blob.bytes.clone());
+            }
+        }
+    }
+    known
+}
+
+fn restore(at: &Path, bucket: &Bucket, data: &str, more: &[&str]) -> Command {
+    let mut command = berth_command(at);
+    bucket.environment(&mut command);
+    command.args(["restore", "--snapshots", "--data-dir", data]).args(more);
+    command
+}
+
+/// Takes a snapshot by the worker, throws the machine away, and compares what comes back.
+async fn lost_and_restored(kind: Kind, is_encrypted: bool) {
+    let Some(bucket) = Bucket::of(kind).await else { return };
+    let identity = Identity::random();
+    let berth = TestApp::start_with(|config| {
+        bucket.configure(config);
+        config.backup.snapshot_every = HumanDuration::seconds(600);
+        if is_encrypted {
+            config.backup.recipients = vec![identity.recipient().to_string()];
+        }
+    })
+    .await;
+    berth.app.start_worker();
+    let admin = berth.admin().await;
+    let mut known = some_content(&admin).await;
+    let head = berth.app.meta.event_head().await.unwrap().id;
+    let wanted = View::by_events(berth.directory.path(), head);
+    assert!(wanted.tags.len() == 6 && wanted.referrers.len() == 3);
+    let last =
+        async || admin.get("/api/v1/backups/standing").await.ok().json()["snapshots"].clone();
+    eventually("a snapshot", async || {
+        // Quiet comes when the clock is turned.
+        berth.turn_clock(Duration::from_secs(11));
+        (!last().await["id"].is_null()).then_some(())
+    })
+    .await;
+    // After more changes the next one is not taken before its time.
+    let first = last().await["id"].clone();
+    let later = Image::of(["later"]);
+    admin.push("team/later", "v1", &later).await;
+    known.insert(later.digest(), later.manifest());
+    known.extend(later.blobs().iter().map(|blob| (blob.digest.clone(), blob.bytes.clone())));
+    admin.delete("/v2/team/later/manifests/v1").await.status(202);
+    berth.turn_clock(Duration::from_secs(601));
+    eventually("the next snapshot", async || {
+        berth.turn_clock(Duration::from_secs(11));
+        (last().await["id"] != first).then_some(())
+    })
+    .await;
+    let head = berth.app.meta.event_head().await.unwrap().id;
+    let wanted = View::by_events(berth.directory.path(), head);
+    let key = std::fs::read(super::key_file(&berth)).unwrap();
+    berth.stop().await;
+
+    // Another machine: it has the settings, and what is kept apart.
+    let machine = tempfile::tempdir().unwrap();
+    let at = machine.path();
+    std::fs::write(at.join("identity.txt"), identity.reveal()).unwrap();
+    std::fs::write(at.join("berth.key"), key).unwrap();
+    let before = bucket.objects().await;
+    let more: &[&str] =
+        if is_encrypted { &["-i", "identity.txt"] } else { &["--key-file", "berth.key"] };
+    if is_encrypted {
+        run(&mut restore(at, &bucket, "none", &[]))
+            .exit(1)
+            .says(["name the file with the identity"]);
+        let found = bucket
+            .operator()
+            .read(before.keys().find(|name| name.ends_with("database.zst.age")).unwrap())
+            .await;
+        assert!(found.unwrap().to_bytes().starts_with(b"age-encryption.org/v1"));
+    }
+    let mut looking = berth_command(at);
+    bucket.environment(&mut looking);
+    looking.args(["backup", "verify", "--snapshots"]);
+    if is_encrypted {
+        looking.args(["-i", "identity.txt"]);
+    }
+    run(&mut looking).ok();
+    run(&mut restore(at, &bucket, "data", more)).ok().says(["blobs where they were"]);
+    assert_eq!(bucket.objects().await, before, "nothing was copied");
+
+    let copy = Process::start_with(&at.join("data"), |command| bucket.environment(command));
+    let client = Client::new(copy.url().to_owned(), Some(("admin".into(), PASSWORD.into())));
+    assert_eq!(View::by_clients(&client, &known, &wanted).await, wanted);
+    let events = client.get("/api/v1/events?kind=backup.restore").await.ok().json();
+    assert_eq!(events["events"].as_array().unwrap().len(), 1);
+    client.push("team/after", "v1", &Image::of(["after"])).await;
+    assert_eq!(copy.terminate(), Some(0));
+}
+
+#[tokio::test]
+async fn a_lost_machine_comes_back_from_its_bucket_on_garage() {
+    lost_and_restored(Kind::Garage, false).await;
+}
+
+#[tokio::test]
+async fn a_lost_machine_comes_back_from_encrypted_snapshots_on_garage() {
+    lost_and_restored(Kind::Garage, true).await;
+}
+
+#[tokio::test]
+async fn a_lost_machine_comes_back_from_its_bucket_on_azurite() {
+    lost_and_restored(Kind::Azurite, true).await;
+}
+
+#[tokio::test]
+async fn a_lost_machine_comes_back_from_its_bucket_on_gcs() {
+    lost_and_restored(Kind::Gcs, false).await;
+}
+
+#[tokio::test]
+async fn snapshots_are_pruned_and_what_the_bucket_lost_is_named() {
+    let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
+    let berth = TestApp::start_with(|config| {
+        bucket.configure(config);
+        config.backup.keep_snapshots = 2;
+    })
+    .await;
+    let admin = berth.admin().await;
+    let known = some_content(&admin).await;
+    let target = berth::backup::Target::beside_blobs(&berth.app.config.storage).unwrap().unwrap();
+    let watch = berth::backup::Watch::default();
+    let mut ids = Vec::new();
+    for _ in 0..4 {
+        berth.turn_clock(Duration::from_mins(1));
+        ids.push(berth.app.backups().take_snapshot(&target, &watch).await.unwrap().id);
+    }
+    let left: Vec<String> =
+        target.list().await.unwrap().into_iter().map(|listed| listed.id).collect();
+    assert_eq!(left, ids[2..]);
+    // A blob is gone by other hands: all else comes back, and that one is named.
+    let gone: Digest = known.keys().next().unwrap().clone();
+    let mut lost = None;
+    for digest in known.keys() {
+        if let Some(blob) = berth.app.meta.find_blob_anywhere(digest).await.unwrap() {
+            bucket.operator().delete(blob.location.as_str()).await.unwrap();
+            lost = Some(digest.clone());
+            break;
+        }
+    }
+    let lost = lost.unwrap_or(gone);
+    let key = super::key_file(&berth);
+    let machine = tempfile::tempdir().unwrap();
+    let more = ["--key-file", key.to_str().unwrap()];
+    let said = run(&mut restore(machine.path(), &bucket, "data", &more)).exit(1);
+    assert!(
+        said.stdout.contains(&format!("missing: {lost}: its object is not in the bucket")),
+        "{said:?}"
+    );
+    // And files say so.
+    let said =
+        run(berth_command(machine.path()).args(["restore", "--snapshots", "--data-dir", "x"]));
+    said.exit(1).says(["`storage.backend` names none"]);
+    berth.stop().await;
+}
