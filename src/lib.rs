@@ -2,7 +2,7 @@
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
 //! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`backup`],
-//! [`install`], [`worker`], [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
+//! [`doctor`],//! [`install`], [`worker`], [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
 pub mod auth;
@@ -11,6 +11,7 @@ pub mod blob;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod doctor;
 pub mod http;
 pub mod install;
 pub mod meta;

@@ -11,6 +11,7 @@ mod config;
 mod copy;
 mod credentials;
 mod directory;
+mod doctor;
 mod events;
 mod federation;
 mod group;
@@ -121,6 +122,7 @@ enum Command {
     Backup(Box<backup::BackupCommand>),
     /// Bring a registry back from a backup, into an empty directory
     Restore(Box<backup::Restore>),
+    Doctor(doctor::Doctor),
     /// Ask whether a Berth can serve requests, for containers and scripts
     Health(health::Health),
     /// Make what Kubernetes needs to pull from a registry
@@ -194,6 +196,7 @@ pub fn run() -> ExitCode {
             Command::Key(command) => command.run().await,
             Command::Backup(command) => command.run().await,
             Command::Restore(command) => command.run().await,
+            Command::Doctor(command) => command.run().await,
             Command::Health(command) => command.run().await,
             Command::Kubernetes(command) => command.run().await,
             Command::KubeletCredentialProvider(command) => command.run(),

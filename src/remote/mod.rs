@@ -19,6 +19,7 @@ mod listings;
 mod login;
 mod manifests;
 mod networks;
+mod onlooker;
 mod outbound;
 mod registry;
 mod retry;
@@ -43,6 +44,7 @@ pub use listings::{TagCursor, TagPage};
 pub use login::{DeviceLogin, DeviceToken};
 pub use manifests::{Fetched, Found, Put};
 pub use networks::Reach;
+pub use onlooker::{Onlooker, Verdict};
 pub use outbound::{
     AnswerBody, Destination, Names, Outbound, OutboundError, OutboundOptions, RequestBody, Terms,
 };

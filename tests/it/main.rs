@@ -16,6 +16,7 @@ mod cloud;
 mod copy;
 mod crash;
 mod disk;
+mod doctor;
 mod faults;
 mod idle;
 mod ldap;
