@@ -41,6 +41,11 @@ impl Target {
         self.server.is_named()
     }
 
+    /// Certificates (PEM) of authorities that are to be trusted beside the system's.
+    pub(super) fn authorities(&self) -> anyhow::Result<Vec<Vec<u8>>> {
+        Ok(self.server.options()?.authorities)
+    }
+
     /// The settings of a data directory on this machine.
     pub(super) fn config(&self) -> anyhow::Result<crate::config::Config> {
         Ok(self.settings.load(None)?.config)

@@ -1,15 +1,12 @@
 //! `berth doctor`: looks for what is wrong, and says how to mend it.
 
-use std::path::PathBuf;
-
-use anyhow::Context as _;
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use super::api::{self, text};
 use super::output::{count, print, print_json, say};
-use super::settings::Settings;
 use crate::clock::Clock;
-use crate::doctor::{self, Severity};
+use crate::doctor;
 
 const HELP: &str = "\
 It changes nothing, and works while Berth serves or while it does not. The exit code is 1 if something does not work,
@@ -19,7 +16,8 @@ Examples:
   berth doctor
   berth doctor --config /etc/berth/berth.toml --json
   berth doctor --url https://registry.example.org --ca company-ca.pem
-  berth doctor --offline --data /srv/berth";
+  berth doctor --offline --data /srv/berth
+  berth doctor --server https://registry.example.org     a running one looks at itself";
 
 /// Look for what is wrong: disk, files, database, clock, names, certificates, proxies, buckets
 #[derive(Debug, Args)]
@@ -31,9 +29,6 @@ pub(super) struct Doctor {
     /// The URL that clients use [default: `server.public_url`]
     #[arg(long, value_name = "URL", conflicts_with = "offline")]
     url: Option<String>,
-    /// Trust the certificate authorities in this PEM file, as clients do, beside the system's
-    #[arg(long, value_name = "FILE")]
-    ca: Vec<PathBuf>,
     /// Show what is well, too
     #[arg(long, short)]
     all: bool,
@@ -41,45 +36,58 @@ pub(super) struct Doctor {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    settings: Settings,
+    target: api::Target,
 }
 
 impl Doctor {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let config = self.settings.load(None)?.config;
-        let read = |file: &PathBuf| {
-            std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))
-        };
+        let here = self.offline || self.url.is_some() || !self.target.names_a_server();
+        let found = if here { self.look_here().await? } else { self.ask().await? };
+        if self.json {
+            print_json(&found)?;
+        } else {
+            self.tell(found["findings"].as_array().map_or(&[], Vec::as_slice))?;
+        }
+        match found["problems"].as_u64() {
+            Some(0) => Ok(()),
+            problems => anyhow::bail!("{} found", count(problems.unwrap_or(1), "problem")),
+        }
+    }
+
+    async fn ask(&self) -> anyhow::Result<Value> {
+        let api = self.target.open().await?;
+        let found = api.post("api/v1/doctor", &json!({})).await;
+        api.close().await;
+        found
+    }
+
+    async fn look_here(&self) -> anyhow::Result<Value> {
         let doctor = doctor::Doctor {
-            config,
+            config: self.target.config()?,
             now: Clock::system().now(),
             offline: self.offline,
-            url: self.url,
-            authorities: self.ca.iter().map(read).collect::<anyhow::Result<_>>()?,
+            url: self.url.clone(),
+            authorities: self.target.authorities()?,
         };
-        let findings = doctor.look().await;
+        let findings = Box::pin(doctor.look()).await;
         let number = |severity| findings.iter().filter(|found| found.severity == severity).count();
-        let (problems, warnings) = (number(Severity::Problem), number(Severity::Warning));
-        if self.json {
-            print_json(
-                &json!({ "problems": problems, "warnings": warnings, "findings": findings }),
-            )?;
-        } else {
-            for found in &findings {
-                if found.severity == Severity::Good && !self.all {
-                    continue;
-                }
-                print(&format!("{:8} {:9} {}", found.severity.as_str(), found.check, found.what))?;
-                if let Some(mend) = &found.mend {
-                    print(&format!("{:18} mend: {mend}", ""))?;
-                }
+        let problems = number(doctor::Severity::Problem);
+        let warnings = number(doctor::Severity::Warning);
+        Ok(json!({ "problems": problems, "warnings": warnings, "findings": findings }))
+    }
+
+    fn tell(&self, findings: &[Value]) -> anyhow::Result<()> {
+        let is_good = |found: &&Value| found["severity"] == "good";
+        for found in findings.iter().filter(|found| self.all || !is_good(found)) {
+            let (severity, check) = (text(found, "severity"), text(found, "check"));
+            print(&format!("{severity:8} {check:9} {}", text(found, "what")))?;
+            let mend = text(found, "mend");
+            if !mend.is_empty() {
+                print(&format!("{:18} mend: {mend}", ""))?;
             }
-            let good = number(Severity::Good);
-            say(&format!("{good} of {} are well", count(findings.len() as u64, "finding")));
         }
-        if problems > 0 {
-            anyhow::bail!("{} found", count(problems as u64, "problem"));
-        }
+        let good = findings.iter().filter(is_good).count();
+        say(&format!("{good} of {} are well", count(findings.len() as u64, "finding")));
         Ok(())
     }
 }

@@ -120,6 +120,15 @@ async fn a_running_berth_is_looked_at_as_clients_see_it() {
             .any(|finding| finding["what"].as_str().unwrap().starts_with("the same as that of"))
     );
     assert!(bad(&found, "tls")[0].contains("in the clear"), "{found:#?}");
+    // It looks at itself, too; it is not told its public URL.
+    let admin = serving.admin();
+    let seen = admin.post_json("/api/v1/doctor", serde_json::json!({})).await.ok().json();
+    let checks: Vec<_> =
+        seen["findings"].as_array().unwrap().iter().map(|one| &one["check"]).collect();
+    assert!(
+        ["disk", "database", "dns"].iter().all(|check| checks.iter().any(|seen| *seen == check)),
+        "{seen}"
+    );
     let nowhere = "http://berth.invalid";
     let (said, found) = look(directory.path(), &["--url", nowhere, "--data", "data"]);
     assert!(bad(&found, "dns")[0].contains("berth.invalid has no address"), "{found:#?}");

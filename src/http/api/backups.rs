@@ -51,7 +51,7 @@ pub(super) struct Backups {
 
 /// The last backup that was taken.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct LastView {
+pub(super) struct LastBackupView {
     id: String,
     /// When it was complete.
     at: String,
@@ -64,7 +64,7 @@ pub(super) struct LastView {
 
 /// Something that failed.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct FailureView {
+pub(super) struct BackupFailureView {
     at: String,
     reason: String,
 }
@@ -82,7 +82,7 @@ pub(super) struct SnapshotsView {
 
 /// How backups stand.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct StandingView {
+pub(super) struct BackupStandingView {
     /// Where backups go; `null`: nowhere, as `backup.directory` and `backup.backend` are not set.
     place: Option<String>,
     /// `backup.schedule`; `null`: only when somebody asks.
@@ -91,9 +91,9 @@ pub(super) struct StandingView {
     /// How many are kept; 0: all.
     keep: u32,
     is_encrypted: bool,
-    last: Option<LastView>,
+    last: Option<LastBackupView>,
     /// What has failed since the last one.
-    failure: Option<FailureView>,
+    failure: Option<BackupFailureView>,
     /// When one was last looked through, and found good.
     verified_at: Option<String>,
     /// The job that takes one, or is about to.
@@ -107,7 +107,7 @@ pub(super) struct StandingView {
 /// How to look a backup through.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(super) struct Verification {
+pub(super) struct BackupVerification {
     /// Only whether every file is there, and as long as it was.
     quick: bool,
 }
@@ -137,14 +137,14 @@ impl From<Listed> for BackupView {
     }
 }
 
-impl From<LastBackup> for LastView {
+impl From<LastBackup> for LastBackupView {
     fn from(last: LastBackup) -> Self {
         let LastBackup { id, at, blobs, blob_bytes, sent_bytes, damaged } = last;
         Self { id, at: moment(at), blobs, blob_bytes, sent_bytes, damaged }
     }
 }
 
-impl From<BackupFailure> for FailureView {
+impl From<BackupFailure> for BackupFailureView {
     fn from(failure: BackupFailure) -> Self {
         Self { at: moment(failure.at), reason: failure.reason }
     }
@@ -156,7 +156,7 @@ impl From<SnapshotState> for SnapshotsView {
     }
 }
 
-impl From<BackupStanding> for StandingView {
+impl From<BackupStanding> for BackupStandingView {
     fn from(standing: BackupStanding) -> Self {
         Self {
             place: standing.place,
@@ -195,12 +195,12 @@ pub(super) async fn list(
     get,
     path = "/backups/standing",
     tag = "backups",
-    responses((status = 200, body = StandingView))
+    responses((status = 200, body = BackupStandingView))
 )]
 pub(super) async fn standing(
     State(app): State<Arc<App>>,
     principal: Principal,
-) -> Result<Json<StandingView>, Error> {
+) -> Result<Json<BackupStandingView>, Error> {
     app.auth.administer(&principal)?;
     Ok(Json(app.worker.backup_standing().await?.into()))
 }
@@ -231,14 +231,14 @@ pub(super) async fn start(
     path = "/backups/{id}/verify",
     tag = "backups",
     params(("id" = String, Path)),
-    request_body = Verification,
+    request_body = BackupVerification,
     responses((status = 202, body = JobView))
 )]
 pub(super) async fn verify(
     State(app): State<Arc<App>>,
     principal: Principal,
     Path(id): Path<String>,
-    Input(wish): Input<Verification>,
+    Input(wish): Input<BackupVerification>,
 ) -> Result<(StatusCode, Json<JobView>), Error> {
     let administer = app.auth.administer(&principal)?;
     let id = (id != "latest").then_some(id);

@@ -7,6 +7,7 @@ mod advisories;
 mod backups;
 mod bindings;
 mod directories;
+mod doctor;
 mod event_stream;
 mod events;
 mod federation;
@@ -134,6 +135,7 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replication::show, replication::change, replication::remove))
         .routes(routes!(replication::run))
         .routes(routes!(replication::states))
+        .routes(routes!(doctor::look))
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::standing))
         .routes(routes!(backups::verify))

@@ -189,3 +189,56 @@ async fn snapshots_are_pruned_and_what_the_bucket_lost_is_named() {
     said.exit(1).says(["`storage.backend` names none"]);
     berth.stop().await;
 }
+
+/// What an upload has sent is in the bucket, and its row in the snapshot: it goes on on the new machine.
+#[tokio::test]
+async fn an_upload_goes_on_after_its_machine_was_lost() {
+    let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
+    let machine = tempfile::tempdir().unwrap();
+    let at = machine.path();
+    let lost = Process::start_with(&at.join("lost"), |command| bucket.environment(command));
+    let admin = lost.admin();
+    admin.push("team/app", "v1", &Image::of(["one"])).await;
+    let blob = Blob::random(3 << 20, 7);
+    let (first, second) = blob.bytes.split_at(2 << 20);
+    let session = admin.start_upload("team/app").await;
+    let answer = admin.patch(&session, first.to_vec()).await.status(202);
+    let session = answer.header("location").to_owned();
+    // The row is written behind.
+    eventually("the upload's row", async || {
+        let database = rusqlite::Connection::open(at.join("lost/berth.db")).unwrap();
+        let sql = "SELECT count(*) FROM upload WHERE state LIKE '%2097152%'";
+        (database.query_row(sql, (), |row| row.get::<_, i64>(0)) == Ok(1)).then_some(())
+    })
+    .await;
+    let mut config = berth::config::Config::default();
+    bucket.configure(&mut config);
+    config.storage.data = at.join("lost");
+    let app =
+        berth::app::App::open_beside(config.clone(), berth::clock::Clock::system()).await.unwrap();
+    let target = berth::backup::Target::beside_blobs(&config.storage).unwrap().unwrap();
+    app.backups().take_snapshot(&target, &berth::backup::Watch::default()).await.unwrap();
+    app.close().await;
+    lost.kill();
+    std::fs::rename(at.join("lost/berth.key"), at.join("berth.key")).unwrap();
+    std::fs::remove_dir_all(at.join("lost")).unwrap();
+
+    run(&mut restore(at, &bucket, "found", &["--key-file", "berth.key"])).ok();
+    let found = Process::start_with(&at.join("found"), |command| bucket.environment(command));
+    let admin = found.admin();
+    let path = session.trim_start_matches(lost_url(&session));
+    let reached = admin.get(path).await.status(204);
+    assert_eq!(reached.header("range"), "0-2097151");
+    let answer = admin.patch(path, second.to_vec()).await.status(202);
+    let path = answer.header("location").to_owned();
+    let joint = if path.contains('?') { '&' } else { '?' };
+    admin.put(&format!("{path}{joint}digest={}", blob.digest), Vec::new()).await.status(201);
+    let pulled = admin.get(&format!("/v2/team/app/blobs/{}", blob.digest)).await.ok();
+    assert_eq!(pulled.bytes, blob.bytes);
+    assert_eq!(found.terminate(), Some(0));
+}
+
+/// What comes before the path in a URL; nothing if it is a path alone.
+fn lost_url(url: &str) -> &str {
+    url.find("/v2/").map_or("", |path| &url[..path])
+}
