@@ -14,11 +14,14 @@ mod federation;
 mod group;
 mod health;
 mod helper;
+mod immutability;
 mod jobs;
 mod key;
 mod kubernetes;
+mod lock;
 mod login;
 mod manifest;
+mod named;
 mod output;
 mod plugin;
 mod provider;
@@ -127,6 +130,16 @@ enum Command {
     /// Show manifests of a running Berth
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Lock a repository, a tag or a digest: without flags it can neither be changed nor deleted
+    Lock(lock::Lock),
+    /// Take the lock off a repository, a tag or a digest
+    Unlock(lock::Unlock),
+    /// Show what is locked
+    #[command(subcommand)]
+    Locks(lock::LocksCommand),
+    /// Say which tags stay where they are: pushed again with the same digest alone, and never deleted
+    #[command(subcommand)]
+    Immutability(immutability::ImmutabilityCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
     /// Try plugins
@@ -174,6 +187,10 @@ pub fn run() -> ExitCode {
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
+            Command::Lock(command) => command.run().await,
+            Command::Unlock(command) => command.run().await,
+            Command::Locks(command) => command.run().await,
+            Command::Immutability(command) => command.run().await,
             Command::Copy(command) => command.run().await,
             Command::Plugin(command) => command.run().await,
             Command::Completions(command) => command.run(),

@@ -350,6 +350,14 @@ impl From<registry::Error> for Error {
                 };
                 client(StatusCode::FORBIDDEN, ErrorCode::Denied).turned(turned)
             }
+            E::Held { repository, wanted, hold } => {
+                let turned = Turned {
+                    repository: Some(repository.clone()),
+                    wanted: Some(format!("{wanted} on {repository}")),
+                    because: hold.label(),
+                };
+                client(StatusCode::FORBIDDEN, ErrorCode::Denied).turned(turned)
+            }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),

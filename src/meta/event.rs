@@ -55,6 +55,12 @@ pub enum EventKind {
     TagDelete,
     /// A repository was removed with everything in it.
     RepositoryDelete,
+    /// A repository, tag or digest was locked, or its lock changed.
+    LockAdd,
+    /// A lock was taken off.
+    LockRemove,
+    /// A rule that makes tags immutable was made or removed.
+    ImmutabilityChange,
     /// An account was made.
     AccountAdd,
     /// An account was changed, or its password.
@@ -91,7 +97,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 27] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -100,6 +106,9 @@ impl EventKind {
         Self::TagPush,
         Self::TagDelete,
         Self::RepositoryDelete,
+        Self::LockAdd,
+        Self::LockRemove,
+        Self::ImmutabilityChange,
         Self::AccountAdd,
         Self::AccountChange,
         Self::AccountRemove,
@@ -130,6 +139,9 @@ impl EventKind {
             Self::TagPush => "tag.push",
             Self::TagDelete => "tag.delete",
             Self::RepositoryDelete => "repository.delete",
+            Self::LockAdd => "lock.add",
+            Self::LockRemove => "lock.remove",
+            Self::ImmutabilityChange => "immutability.change",
             Self::AccountAdd => "account.add",
             Self::AccountChange => "account.change",
             Self::AccountRemove => "account.remove",

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::blob::{self, signed};
 use super::event::{Actor, EventKind};
+use super::guard::{Guard, Hold};
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By, Target};
 use super::tx::Tx;
@@ -102,6 +103,8 @@ pub enum Refusal {
         /// What it points at.
         current: Option<Digest>,
     },
+    /// A lock or a rule forbids it.
+    Held(Box<Hold>),
 }
 
 /// What came of a deletion.
@@ -113,6 +116,17 @@ pub enum Deleted {
     Unknown,
     /// A manifest of the repository needs it.
     NeededBy(Digest),
+    /// A lock or a rule forbids it.
+    Held(Box<Hold>),
+}
+
+/// Whether a repository owns a manifest.
+pub(super) fn is_owned(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    Ok(find_owned(tx, repository, digest)?.is_some())
 }
 
 /// The row of a manifest that a repository owns.
@@ -341,6 +355,10 @@ fn put(
             return Ok(Err(Refusal::Precondition { tag: first.clone(), current }));
         }
     }
+    let guard = Guard::load(tx, name, by.now)?;
+    if let Some(hold) = guard.of_push(tx, existing, &put.tags, &put.digest)? {
+        return Ok(Err(Refusal::Held(hold)));
+    }
     let missing = missing_blobs(tx, existing, &put.manifest)?;
     if !missing.is_empty() {
         return Ok(Err(Refusal::Missing(missing)));
@@ -376,6 +394,9 @@ fn delete(
     };
     if !force && let Some(parent) = blob::find_parent(tx, repository, digest)? {
         return Ok(Deleted::NeededBy(parent));
+    }
+    if let Some(hold) = Guard::load(tx, name, by.now)?.of_content(tx, repository, digest)? {
+        return Ok(Deleted::Held(hold));
     }
     for tag in tag::list_pointing_at(tx, repository, id)? {
         tag::remove(tx, repository, &tag, by)?;

@@ -15,11 +15,14 @@ mod error;
 mod event;
 mod federation;
 mod group;
+mod guard;
+mod immutability;
 mod issuer;
 mod job;
 mod key;
 mod keys;
 mod lease;
+mod lock;
 mod manifest;
 mod migrate;
 mod outbox;
@@ -61,10 +64,13 @@ pub use event::{
 };
 pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
+pub use guard::Hold;
+pub use immutability::{Immutability, NewImmutability};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
 pub use lease::{KeptJob, LeasedJob, Settlement};
+pub use lock::{Forbidden, Lock, NewLock};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
@@ -103,6 +109,7 @@ pub struct Meta {
     accounts: Arc<Cache<Arc<Account>>>,
     tokens: Arc<Cache<Arc<Token>>>,
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
+    locks: Arc<parking_lot::RwLock<Option<lock::Locks>>>,
 }
 
 impl Meta {
@@ -130,6 +137,7 @@ impl Meta {
             })),
             tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
+            locks: Arc::default(),
         })
     }
 

@@ -1,9 +1,10 @@
 //! Tags and every step of their history.
 
 use super::event::{self, Actor, EventKind, NewEvent};
+use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tx::{Row, Tx};
-use super::{Error, Meta};
+use super::{Deleted, Error, Meta};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, MediaType, RepositoryName, Tag};
 
@@ -298,23 +299,28 @@ impl Meta {
             .await
     }
 
-    /// Removes a tag and nothing else; says whether there was one.
+    /// Removes a tag and nothing else.
     pub async fn delete_tag(
         &self,
         name: &RepositoryName,
         tag: &Tag,
         actor: &Actor,
-    ) -> Result<bool, Error> {
+    ) -> Result<Deleted, Error> {
         let (name, tag, actor, now) = (name.clone(), tag.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
-                let Some(repository) = repository::find(tx, &name)? else { return Ok(false) };
-                let by = By { actor: &actor, repository: &name, now };
-                let removed = remove(tx, repository, &tag, by)?;
-                if removed.is_some() {
-                    repository::ensure(tx, &name, now)?;
+                let Some(repository) = repository::find(tx, &name)? else {
+                    return Ok(Deleted::Unknown);
+                };
+                let Some(target) = find_target(tx, repository, &tag)? else {
+                    return Ok(Deleted::Unknown);
+                };
+                if let Some(hold) = Guard::load(tx, &name, now)?.of_tag(&tag, &target) {
+                    return Ok(Deleted::Held(hold));
                 }
-                Ok(removed.is_some())
+                remove(tx, repository, &tag, By { actor: &actor, repository: &name, now })?;
+                repository::ensure(tx, &name, now)?;
+                Ok(Deleted::Done)
             })
             .await
     }

@@ -15,6 +15,7 @@ pub mod range;
 pub mod reference;
 pub mod scope;
 pub mod tag;
+pub mod tag_pattern;
 pub mod upload_id;
 
 pub use action::{Action, Actions};
@@ -29,4 +30,5 @@ pub use range::{ByteRange, ContentRange};
 pub use reference::Reference;
 pub use scope::Scope;
 pub use tag::Tag;
+pub use tag_pattern::TagPattern;
 pub use upload_id::UploadId;

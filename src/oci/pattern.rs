@@ -89,7 +89,7 @@ impl RepositoryPattern {
 }
 
 /// Classic glob matching with two places to come back to: the last `*` and the last `**`.
-fn matches(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn matches(pattern: &[u8], name: &[u8]) -> bool {
     /// Where to go on in the pattern, and what the star before that swallowed so far.
     type Back = Option<(usize, usize)>;
     let (mut star, mut double): (Back, Back) = (None, None);

@@ -2,7 +2,7 @@
 
 use crate::auth;
 use crate::blob;
-use crate::meta;
+use crate::meta::{self, Hold};
 use crate::oci::manifest::{InvalidManifest, MAX_MANIFEST_BYTES};
 use crate::oci::{Digest, Reference, RepositoryName, Tag, UploadId};
 
@@ -98,6 +98,16 @@ pub enum Error {
         digest: Digest,
         /// What needs it.
         parent: Digest,
+    },
+    /// A lock or a rule holds it where it is.
+    #[error("{hold}")]
+    Held {
+        /// In which repository.
+        repository: RepositoryName,
+        /// What was wanted: `push`, `delete`, `pull`.
+        wanted: &'static str,
+        /// What holds it.
+        hold: Box<Hold>,
     },
     /// The disk has no room.
     #[error("the registry has no room for more: {0}")]

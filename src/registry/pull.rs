@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
-use crate::meta::{EventKind, Referrer, StoredManifest, Summary, TagDetails, TagEvent};
+use crate::meta::{EventKind, Hold, Lock, Referrer, StoredManifest, Summary, TagDetails, TagEvent};
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
 /// A page of referrers.
@@ -66,13 +66,36 @@ impl<'r> Pull<'r> {
         self.grant.repository()
     }
 
+    /// Refuses what a lock keeps from being read.
+    async fn check_open(&self, is_about: impl Fn(&Lock) -> bool) -> Result<(), Error> {
+        let forbids = |lock: &Lock| lock.new.forbidden.read && is_about(lock);
+        match self.registry.meta.lock_against(self.repository(), forbids).await? {
+            Some(lock) => Err(Error::Held {
+                repository: self.repository().clone(),
+                wanted: "pull",
+                hold: Box::new(Hold::Lock(lock)),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Locks in this repository, also those that are over; at most so many, those after the number `after`.
+    pub async fn locks(&self, after: i64, limit: u64) -> Result<Page<Lock>, Error> {
+        let (meta, wanted) = (&self.registry.meta, limit.saturating_add(1));
+        let found = meta.list_locks(Some(self.repository()), after, wanted).await?;
+        Ok(Page::cut(found, limit))
+    }
+
     /// A manifest with its bytes.
     pub async fn manifest(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
         let found = self.registry.meta.find_manifest(self.repository(), reference).await?;
-        found.ok_or_else(|| Error::ManifestUnknown {
+        let found = found.ok_or_else(|| Error::ManifestUnknown {
             repository: self.repository().clone(),
             reference: reference.clone(),
-        })
+        })?;
+        let digest = Reference::Digest(found.digest.clone());
+        self.check_open(|lock| lock.is_about(reference) || lock.is_about(&digest)).await?;
+        Ok(found)
     }
 
     /// Writes down that a manifest was pulled.
@@ -92,6 +115,8 @@ impl<'r> Pull<'r> {
             || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
         let row =
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
+        let reference = Reference::Digest(digest.clone());
+        self.check_open(|lock| lock.is_about(&reference)).await?;
         match self.registry.blobs.load(&row.location, row.size).await {
             Ok(content) => Ok(Blob { digest: row.digest.clone(), size: row.size, content }),
             Err(error @ blob::Error::Missing(_)) => {
@@ -162,6 +187,7 @@ impl<'r> Pull<'r> {
         after: u64,
         limit: u64,
     ) -> Result<Page<Referrer>, Error> {
+        self.check_open(|lock| lock.new.reference.is_none()).await?;
         let meta = &self.registry.meta;
         let page = meta.list_referrers(
             self.repository(),

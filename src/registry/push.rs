@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{Error, Registry};
 use crate::auth::Grant;
-use crate::meta::{Precondition, PutManifest, Refusal};
+use crate::meta::{Hold, Lock, Precondition, PutManifest, Refusal};
 use crate::oci::{Action, Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 /// The right to write to a repository.
@@ -53,6 +53,19 @@ impl<'r> Push<'r> {
         self.grant.repository()
     }
 
+    pub(super) fn held(&self, hold: Box<Hold>) -> Error {
+        Error::Held { repository: self.repository().clone(), wanted: "push", hold }
+    }
+
+    /// Refuses what would be pushed for nothing: the manifest is refused in its transaction, but the blobs come before it.
+    pub(super) async fn check_open(&self) -> Result<(), Error> {
+        let whole = |lock: &Lock| lock.new.forbidden.write && lock.new.reference.is_none();
+        match self.registry.meta.lock_against(self.repository(), whole).await? {
+            Some(lock) => Err(self.held(Box::new(Hold::Lock(lock)))),
+            None => Ok(()),
+        }
+    }
+
     /// Whoever may sign and not push stores nothing but what refers to something else.
     fn check_right(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
         let signs = tags.iter().all(Tag::is_signature)
@@ -97,6 +110,7 @@ impl<'r> Push<'r> {
         };
         match self.registry.meta.put_manifest(self.repository(), put, self.grant.actor()).await? {
             Err(Refusal::Missing(missing)) => Err(Error::ManifestBlobUnknown(missing)),
+            Err(Refusal::Held(hold)) => Err(self.held(hold)),
             Err(Refusal::Precondition { tag, current }) => {
                 Err(Error::PreconditionFailed { tag, current })
             }

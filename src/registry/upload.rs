@@ -38,6 +38,7 @@ pub enum Mounted {
 impl Push<'_> {
     /// Starts an upload session; `algorithm` is what the client hints that it will close with.
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
+        self.check_open().await?;
         self.registry.blobs.space().check_push(0).await?;
         self.registry.sessions.start(&self.grant, algorithm).await
     }
@@ -49,6 +50,7 @@ impl Push<'_> {
         digest: &Digest,
         from: Option<RepositoryName>,
     ) -> Result<Mounted, Error> {
+        self.check_open().await?;
         let sources = match from {
             Some(source) => vec![source],
             None => self.registry.meta.list_blob_owners(digest, 32).await?,
@@ -105,6 +107,7 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        self.check_open().await?;
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
         let (registry, id) = (self.registry.clone(), id.clone());
         let (digest, grant) = (digest.clone(), self.grant.clone());
@@ -144,6 +147,7 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        self.check_open().await?;
         if self.registry.blobs.needs_row() {
             let id = self.start_upload(digest.algorithm()).await?;
             let finished = self.finish(&id, body, digest).await;

@@ -9,10 +9,12 @@ mod event_stream;
 mod events;
 mod federation;
 mod groups;
+mod immutability;
 mod input;
 mod issuers;
 mod jobs;
 mod keys;
+mod locks;
 mod providers;
 mod repositories;
 mod robots;
@@ -53,6 +55,10 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(tags::list))
         .routes(routes!(tags::show, tags::delete))
         .routes(routes!(tags::history))
+        .routes(routes!(locks::list, locks::add))
+        .routes(routes!(locks::show, locks::remove))
+        .routes(routes!(immutability::list, immutability::add))
+        .routes(routes!(immutability::show, immutability::remove))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::set_password))

@@ -78,6 +78,8 @@ async fn populate(admin: &Client) {
     admin.push("team/app", "v1", &Image::of(["hello again"])).await;
     for (path, wish) in [
         ("robots", json!({ "name": "ci" })),
+        ("locks", json!({ "repository": "team/app", "reference": "v1", "why": "a" })),
+        ("immutability", json!({ "repositories": ["team/**"] })),
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
         ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),

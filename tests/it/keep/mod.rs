@@ -1,0 +1,4 @@
+//! What is kept, and how: locks and immutable tags.
+
+mod immutability;
+mod locks;
