@@ -75,7 +75,8 @@ async fn tags_of_signatures_grow_although_every_tag_is_immutable() {
 async fn rules_are_for_those_who_manage_all_that_they_are_about() {
     let berth = TestApp::start().await;
     let (admin, ann) = (berth.admin().await, berth.newcomer("ann").await);
-    let rule = json!({ "subject": "user:ann", "role": "maintainer", "pattern": "team/**" });
+    let rule =
+        json!({ "subject": "user:ann", "actions": ["pull", "manage"], "pattern": "team/**" });
     admin.post_json("/api/v1/bindings", rule).await.status(201);
     let add = async |repositories: &[&str]| {
         ann.post_json("/api/v1/immutability", json!({ "repositories": repositories })).await

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Blob, Client, Image, Process, Role, TestApp, berth, eventually};
+use crate::support::{Answer, Blob, Client, Image, Process, TestApp, berth, eventually};
 
 const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
@@ -192,7 +192,11 @@ async fn locks_are_for_those_who_manage_a_repository() {
     writer.get("/api/v1/locks?repository=team/app").await.ok();
     writer.get("/api/v1/locks").await.fails(403, "DENIED");
     stranger.get("/api/v1/locks?repository=team/app").await.fails(403, "DENIED");
-    berth.user("max", Role::Maintainer).await.post_json("/api/v1/locks", wish).await.status(201);
+    let max = berth.newcomer("max").await;
+    max.post_json("/api/v1/locks", wish.clone()).await.fails(403, "DENIED");
+    let rule = json!({ "subject": "user:max", "actions": ["manage"], "pattern": "team/*" });
+    admin.post_json("/api/v1/bindings", rule).await.status(201);
+    max.post_json("/api/v1/locks", wish).await.status(201);
     for (wish, status, code) in [
         (json!({ "repository": "team/app", "reference": "v9", "why": "a" }), 404, "NOT_FOUND"),
         (json!({ "repository": "team/none", "why": "a" }), 404, "NOT_FOUND"),
@@ -209,7 +213,7 @@ fn locks_are_made_shown_and_taken_off_on_the_command_line() {
     let directory = tempfile::tempdir().unwrap();
     let data = directory.path();
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let process = Process::start(data);
+    let process = Process::start(&data.join("data"));
     runtime.block_on(async {
         process.admin().push("team/app", "v1", &Image::of(["a"])).await;
     });
