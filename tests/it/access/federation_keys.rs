@@ -136,11 +136,18 @@ async fn an_issuer_speaks_for_itself_alone() {
 #[tokio::test]
 async fn several_keys_and_algorithms_can_be_in_use() {
     let (berth, admin, issuer) = start().await;
-    let keys = ["ES256", "ES384", "EdDSA"].map(|algorithm| TestKey::new(algorithm, algorithm));
+    let keys = ["ES256", "ES384", "EdDSA", "RS256", "RS384", "RS512", "PS256", "PS384", "PS512"];
+    let keys = keys.map(|algorithm| TestKey::new(algorithm, algorithm));
     issuer.publish(&keys);
     let claims = issuer.claims(berth.clock.now(), json!({}));
     for key in &keys {
         show(&berth, &key.token(&claims)).await.ok();
+    }
+    // A key is good for the algorithm that its set says, and a signature for what it was made of.
+    let rs256 = &keys[3];
+    for (algorithm, id) in [("RS512", "RS256"), ("PS256", "RS256"), ("RS512", "RS512")] {
+        let token = rs256.sign(&json!({ "alg": algorithm, "kid": id }), &claims);
+        show(&berth, &token).await.fails(401, "UNAUTHORIZED");
     }
     // Without a name it is only clear which one is meant where one alone is for the algorithm.
     show(&berth, &keys[0].sign(&json!({ "alg": "ES256" }), &claims)).await.ok();

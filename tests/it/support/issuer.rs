@@ -10,13 +10,30 @@ use berth::clock::Timestamp;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
-    KeyPair as _,
+    KeyPair as _, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256,
+    RSA_PSS_SHA384, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaPublicKeyComponents,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
+
+/// The private key of every [`TestKey`] for RSA: making one takes seconds. Made by `openssl genpkey` for these tests alone.
+static RSA: &[u8] = include_bytes!("../../fixtures/keys/rsa-2048.pkcs8.der");
+
+/// How RSA signs under an algorithm's name.
+fn rsa_encoding(algorithm: &str) -> &'static dyn RsaEncoding {
+    match algorithm {
+        "RS256" => &RSA_PKCS1_SHA256,
+        "RS384" => &RSA_PKCS1_SHA384,
+        "RS512" => &RSA_PKCS1_SHA512,
+        "PS256" => &RSA_PSS_SHA256,
+        "PS384" => &RSA_PSS_SHA384,
+        "PS512" => &RSA_PSS_SHA512,
+        other => panic!("{other} is no algorithm of RSA"),
+    }
+}
 
 /// A key that tokens are signed with.
 #[derive(Clone, Debug)]
@@ -28,9 +45,12 @@ pub(crate) struct TestKey {
 }
 
 impl TestKey {
-    /// `ES256`, `ES384` or `EdDSA`.
+    /// `ES256`, `ES384`, `EdDSA`, or one of RSA's, which all have the same key.
     pub(crate) fn new(id: &str, algorithm: &'static str) -> Self {
         let random = SystemRandom::new();
+        if algorithm.starts_with(['R', 'P']) {
+            return Self { id: id.into(), algorithm, pkcs8: RSA.to_vec(), public: Vec::new() };
+        }
         let (pkcs8, public) = match algorithm {
             "EdDSA" => {
                 let pkcs8 = Ed25519KeyPair::generate_pkcs8(&random).unwrap();
@@ -56,6 +76,12 @@ impl TestKey {
         if self.algorithm == "EdDSA" {
             return json!({ "kty": "OKP", "crv": "Ed25519", "kid": self.id, "x": text(&self.public) });
         }
+        if self.algorithm.starts_with(['R', 'P']) {
+            let pair = RsaKeyPair::from_pkcs8(&self.pkcs8).unwrap();
+            let RsaPublicKeyComponents { n, e } =
+                RsaPublicKeyComponents::<Vec<u8>>::from(pair.public());
+            return json!({ "kty": "RSA", "use": "sig", "alg": self.algorithm, "kid": self.id, "n": text(&n), "e": text(&e) });
+        }
         let half = (self.public.len() - 1) / 2;
         let curve = if half == 48 { "P-384" } else { "P-256" };
         let (x, y) = self.public[1..].split_at(half);
@@ -71,6 +97,12 @@ impl TestKey {
             "EdDSA" => {
                 let pair = Ed25519KeyPair::from_pkcs8(&self.pkcs8).unwrap();
                 pair.sign(signed.as_bytes()).as_ref().to_vec()
+            }
+            rsa if rsa.starts_with(['R', 'P']) => {
+                let pair = RsaKeyPair::from_pkcs8(&self.pkcs8).unwrap();
+                let mut signature = vec![0; pair.public().modulus_len()];
+                pair.sign(rsa_encoding(rsa), &random, signed.as_bytes(), &mut signature).unwrap();
+                signature
             }
             _ => {
                 let curve = if self.algorithm == "ES384" {
