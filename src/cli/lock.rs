@@ -115,12 +115,13 @@ impl Unlock {
         let mine = |lock: &&Value| lock["reference"].as_str() == reference.as_deref();
         let found = locks.iter().find(mine).with_context(|| {
             let other = locks.iter().map(|lock| text(lock, "reference")).collect::<Vec<_>>();
-            match other.is_empty() {
-                true => format!("{} is not locked", self.reference),
-                false => format!(
+            if other.is_empty() {
+                format!("{} is not locked", self.reference)
+            } else {
+                format!(
                     "{} is not locked itself; `berth locks list {}` shows what is",
                     self.reference, self.reference.repository
-                ),
+                )
             }
         })?;
         api.delete(&format!("api/v1/locks/{}", text(found, "id"))).await?;

@@ -81,10 +81,6 @@ pub(super) struct Guard<'a> {
 
 type Held = Result<Option<Box<Hold>>, Error>;
 
-fn held(hold: Hold) -> Held {
-    Ok(Some(Box::new(hold)))
-}
-
 /// Whether a lock forbids a deletion: what is deleted is changed, too.
 fn forbids_deletion(lock: &Lock) -> bool {
     lock.new.forbidden.write || lock.new.forbidden.delete
@@ -120,7 +116,7 @@ impl<'a> Guard<'a> {
         }
         let whole = |lock: &&Lock| lock.new.forbidden.write && lock.new.reference.is_none();
         if let Some(lock) = self.locks.iter().find(whole) {
-            return held(Hold::Lock(lock.clone()));
+            return Ok(Some(Box::new(Hold::Lock(lock.clone()))));
         }
         for tag in tags {
             let current = match repository {
@@ -133,12 +129,12 @@ impl<'a> Guard<'a> {
             let reference = Reference::Tag(tag.clone());
             let mine = |lock: &&Lock| lock.new.forbidden.write && lock.is_about(&reference);
             if let Some(lock) = self.locks.iter().find(mine) {
-                return held(Hold::Lock(lock.clone()));
+                return Ok(Some(Box::new(Hold::Lock(lock.clone()))));
             }
             if let Some(current) = current
                 && let Some(hold) = self.rule_on(tag, current)
             {
-                return held(hold);
+                return Ok(Some(Box::new(hold)));
             }
         }
         Ok(None)
@@ -180,7 +176,7 @@ impl<'a> Guard<'a> {
             let lock =
                 self.locks.iter().find(|lock| forbids_deletion(lock) && lock.is_about(&reference));
             if let Some(lock) = lock {
-                return held(Hold::Lock(lock.clone()));
+                return Ok(Some(Box::new(Hold::Lock(lock.clone()))));
             }
             for tag in tags_of(tx, repository, &digest)? {
                 if let Some(hold) = self.of_tag(&tag, &digest) {
@@ -199,7 +195,7 @@ impl<'a> Guard<'a> {
     /// What forbids to delete the repository: any lock in it, or an immutable tag.
     pub(super) fn of_repository(&self, tx: &mut Tx<'_>, repository: RepositoryId) -> Held {
         if let Some(lock) = self.locks.iter().find(|lock| forbids_deletion(lock)) {
-            return held(Hold::Lock(lock.clone()));
+            return Ok(Some(Box::new(Hold::Lock(lock.clone()))));
         }
         if self.rules.is_empty() {
             return Ok(None);

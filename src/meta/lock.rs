@@ -11,10 +11,6 @@ use crate::oci::{Reference, RepositoryName};
 
 /// What a lock forbids.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "three switches that can be set in any combination"
-)]
 pub struct Forbidden {
     /// Changing it: moving the tag, pushing to the repository. What is deleted is changed, too.
     pub write: bool,

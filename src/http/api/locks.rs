@@ -20,6 +20,7 @@ use crate::oci::{Reference, RepositoryName};
 
 /// A lock.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of JSON of its own")]
 pub(super) struct LockView {
     id: i64,
     repository: String,
