@@ -1,5 +1,9 @@
 //! What time it is. Everything that stores or compares times asks a [`Clock`], so that tests can turn it by hand.
 
+mod cron;
+
+pub use cron::Cron;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
