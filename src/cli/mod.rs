@@ -26,6 +26,7 @@ mod output;
 mod plugin;
 mod provider;
 mod repo;
+mod retention;
 mod robot;
 mod serve;
 mod settings;
@@ -140,6 +141,9 @@ enum Command {
     /// Say which tags stay where they are: pushed again with the same digest alone, and never deleted
     #[command(subcommand)]
     Immutability(immutability::ImmutabilityCommand),
+    /// Say which tags are kept and which are dropped, and see what that does
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
     /// Try plugins
@@ -191,6 +195,7 @@ pub fn run() -> ExitCode {
             Command::Unlock(command) => command.run().await,
             Command::Locks(command) => command.run().await,
             Command::Immutability(command) => command.run().await,
+            Command::Retention(command) => command.run().await,
             Command::Copy(command) => command.run().await,
             Command::Plugin(command) => command.run().await,
             Command::Completions(command) => command.run(),

@@ -33,6 +33,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// Garbage.
     pub gc: Gc,
+    /// What goes by itself.
+    pub retention: Retention,
     /// Figures for Prometheus.
     pub metrics: Metrics,
 }
@@ -279,6 +281,15 @@ pub struct Gc {
     pub schedule: Option<Cron>,
 }
 
+/// `[retention]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// When retention policies are run.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -353,6 +364,12 @@ impl Default for Jobs {
 impl Default for Gc {
     fn default() -> Self {
         Self { schedule: "0 3 * * *".parse().ok() }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { schedule: "0 4 * * *".parse().ok() }
     }
 }
 

@@ -61,6 +61,10 @@ pub enum EventKind {
     LockRemove,
     /// A rule that makes tags immutable was made or removed.
     ImmutabilityChange,
+    /// A retention policy was made, changed or removed.
+    RetentionChange,
+    /// A run of retention has ended.
+    RetentionRun,
     /// An account was made.
     AccountAdd,
     /// An account was changed, or its password.
@@ -97,7 +101,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -109,6 +113,8 @@ impl EventKind {
         Self::LockAdd,
         Self::LockRemove,
         Self::ImmutabilityChange,
+        Self::RetentionChange,
+        Self::RetentionRun,
         Self::AccountAdd,
         Self::AccountChange,
         Self::AccountRemove,
@@ -142,6 +148,8 @@ impl EventKind {
             Self::LockAdd => "lock.add",
             Self::LockRemove => "lock.remove",
             Self::ImmutabilityChange => "immutability.change",
+            Self::RetentionChange => "retention.change",
+            Self::RetentionRun => "retention.run",
             Self::AccountAdd => "account.add",
             Self::AccountChange => "account.change",
             Self::AccountRemove => "account.remove",

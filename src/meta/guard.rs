@@ -159,6 +159,14 @@ impl<'a> Guard<'a> {
         hold.map(Box::new)
     }
 
+    /// What forbids to delete the manifest of a digest, by itself: not by its tags, nor by what is made of it.
+    pub(super) fn of_digest(&self, digest: &Digest) -> Option<Box<Hold>> {
+        let reference = Reference::Digest(digest.clone());
+        let lock =
+            self.locks.iter().find(|lock| forbids_deletion(lock) && lock.is_about(&reference));
+        lock.cloned().map(|lock| Box::new(Hold::Lock(lock)))
+    }
+
     /// What forbids to delete a manifest or a blob: a lock on it or on one of its tags, or on anything that is made of it.
     pub(super) fn of_content(
         &self,
@@ -172,11 +180,8 @@ impl<'a> Guard<'a> {
         let mut seen = HashSet::from([digest.clone()]);
         let mut next = vec![digest.clone()];
         while let Some(digest) = next.pop() {
-            let reference = Reference::Digest(digest.clone());
-            let lock =
-                self.locks.iter().find(|lock| forbids_deletion(lock) && lock.is_about(&reference));
-            if let Some(lock) = lock {
-                return Ok(Some(Box::new(Hold::Lock(lock.clone()))));
+            if let Some(hold) = self.of_digest(&digest) {
+                return Ok(Some(hold));
             }
             for tag in tags_of(tx, repository, &digest)? {
                 if let Some(hold) = self.of_tag(&tag, &digest) {

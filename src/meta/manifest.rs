@@ -381,7 +381,7 @@ fn put(
     Ok(Ok(Stored { missing_children }))
 }
 
-fn delete(
+pub(super) fn delete(
     tx: &mut Tx<'_>,
     name: &RepositoryName,
     digest: &Digest,

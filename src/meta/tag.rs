@@ -139,6 +139,20 @@ pub(super) fn remove(
     Ok(Some(digest))
 }
 
+/// Deletes a tag as somebody wants it, unless something holds it.
+pub(super) fn delete(tx: &mut Tx<'_>, name: &Tag, by: By<'_>) -> Result<Deleted, Error> {
+    let Some(repository) = repository::find(tx, by.repository)? else {
+        return Ok(Deleted::Unknown);
+    };
+    let Some(target) = find_target(tx, repository, name)? else { return Ok(Deleted::Unknown) };
+    if let Some(hold) = Guard::load(tx, by.repository, by.now)?.of_tag(name, &target) {
+        return Ok(Deleted::Held(hold));
+    }
+    remove(tx, repository, name, by)?;
+    repository::ensure(tx, by.repository, by.now)?;
+    Ok(Deleted::Done)
+}
+
 fn record(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
@@ -309,18 +323,7 @@ impl Meta {
         let (name, tag, actor, now) = (name.clone(), tag.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
-                let Some(repository) = repository::find(tx, &name)? else {
-                    return Ok(Deleted::Unknown);
-                };
-                let Some(target) = find_target(tx, repository, &tag)? else {
-                    return Ok(Deleted::Unknown);
-                };
-                if let Some(hold) = Guard::load(tx, &name, now)?.of_tag(&tag, &target) {
-                    return Ok(Deleted::Held(hold));
-                }
-                remove(tx, repository, &tag, By { actor: &actor, repository: &name, now })?;
-                repository::ensure(tx, &name, now)?;
-                Ok(Deleted::Done)
+                delete(tx, &tag, By { actor: &actor, repository: &name, now })
             })
             .await
     }

@@ -98,6 +98,12 @@ impl<'r> Pull<'r> {
         Ok(found)
     }
 
+    /// Notes in memory that a manifest was pulled just now, for retention.
+    pub fn used(&self, digest: &Digest) {
+        let key = (self.repository().clone(), digest.clone());
+        self.registry.pulls.lock().insert(key, self.registry.clock.now());
+    }
+
     /// Writes down that a manifest was pulled.
     pub fn note(&self, reference: &Reference, digest: &Digest) {
         self.registry.meta.note_event(

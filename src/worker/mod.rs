@@ -5,6 +5,7 @@ mod admin;
 mod collect;
 mod follow;
 mod jobs;
+mod retention;
 mod running;
 mod schedule;
 mod uploads;
@@ -88,6 +89,7 @@ impl Worker {
             }
             self.auth.audit.flush();
             self.auth.flush_token_uses();
+            self.registry.flush_pulls();
         }
     }
 

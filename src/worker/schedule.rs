@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, collect};
+use super::{Worker, collect, retention};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
 use crate::config::Config;
@@ -37,7 +37,8 @@ pub struct Scheduled {
 fn scheduled(config: &Config) -> Vec<Scheduled> {
     let line =
         |name, key, rule: &Option<Cron>, job| Scheduled { name, key, rule: rule.clone(), job };
-    vec![line("gc", "gc.schedule", &config.gc.schedule, collect::job())]
+    vec![line("gc", "gc.schedule", &config.gc.schedule, collect::job()),
+        line("retention", "retention.schedule", &config.retention.schedule, retention::job())]
 }
 
 /// Something that is done again and again, and how that went.

@@ -1,9 +1,9 @@
-//! Saying how what is in repositories is kept: locks, immutable tags.
+//! Saying how what is in repositories is kept: locks, immutable tags, retention.
 
-use super::{AdminError, Auth, shown};
+use super::{AdminError, Auth, is_role_name, shown};
 use crate::auth::need::Refusal;
 use crate::auth::principal::{AdminGrant, Principal};
-use crate::meta::{Actor, Immutability, Lock, NewImmutability, NewLock};
+use crate::meta::{Actor, Immutability, Lock, NewImmutability, NewLock, Policy};
 use crate::oci::{RepositoryName, RepositoryPattern};
 
 /// The right to say how what is in the repositories of some patterns is kept.
@@ -119,6 +119,29 @@ impl Keep<'_> {
     }
 }
 
+impl Keep<'_> {
+    /// Makes a retention policy, or changes the one of its name.
+    pub async fn put_policy(&self, policy: Policy) -> Result<Policy, AdminError> {
+        self.check_about(&policy.repositories)?;
+        if !is_role_name(&policy.name) {
+            return Err(AdminError::InvalidName {
+                what: "a retention policy",
+                name: shown(&policy.name),
+                rule: "use up to 64 lower-case letters, digits and `-`",
+            });
+        }
+        Ok(self.auth.meta.put_policy(policy, self.actor()).await?)
+    }
+
+    /// Removes a retention policy.
+    pub async fn remove_policy(&self, policy: &Policy) -> Result<(), AdminError> {
+        self.check_about(&policy.repositories)?;
+        let removed = self.auth.meta.remove_policy(&policy.name, self.actor()).await?;
+        let name = policy.name.clone();
+        if removed { Ok(()) } else { Err(AdminError::Unknown { what: "retention policy", name }) }
+    }
+}
+
 fn unknown_lock(id: i64) -> AdminError {
     AdminError::Unknown { what: "lock", name: shown(&id.to_string()) }
 }
@@ -160,5 +183,21 @@ impl Auth {
         principal.decide(&crate::auth::Need::Login)?;
         let mine = |rule: &Immutability| self.keep(principal, &rule.new.repositories).is_ok();
         Ok(rules.into_iter().filter(mine).collect())
+    }
+
+    /// A retention policy by its name, for whoever may change it.
+    pub async fn find_policy(&self, name: &str) -> Result<Option<Policy>, AdminError> {
+        Ok(self.meta.find_policy(name).await?)
+    }
+
+    /// The retention policies about repositories that whoever asks manages.
+    pub async fn policies(&self, principal: &Principal) -> Result<Vec<Policy>, AdminError> {
+        let policies = self.meta.list_policies().await?;
+        if principal.grant_administration().is_ok() {
+            return Ok(policies);
+        }
+        principal.decide(&crate::auth::Need::Login)?;
+        let mine = |policy: &Policy| self.keep(principal, &policy.repositories).is_ok();
+        Ok(policies.into_iter().filter(mine).collect())
     }
 }

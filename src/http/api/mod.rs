@@ -17,6 +17,7 @@ mod keys;
 mod locks;
 mod providers;
 mod repositories;
+mod retention;
 mod robots;
 mod roles;
 mod schedules;
@@ -60,6 +61,10 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(locks::show, locks::remove))
         .routes(routes!(immutability::list, immutability::add))
         .routes(routes!(immutability::show, immutability::remove))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::show, retention::put, retention::remove))
+        .routes(routes!(retention::dry_run))
+        .routes(routes!(retention::runs, retention::run))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::set_password))

@@ -104,6 +104,10 @@ async fn populate(admin: &Client) {
             json!({ "issuer": "ci", "conditions": [{ "claim": "sub", "in": ["a"] }] }),
         ),
         (
+            "retention/policies/ci",
+            json!({ "repositories": ["team/**"], "keep": [{ "newest": 3 }], "drop": [{ "older_than": "9d" }] }),
+        ),
+        (
             "providers/ci",
             json!({ "kind": "oidc", "issuer": "https://sso.example", "client_id": "a", "sign_in_every": "7d" }),
         ),
@@ -129,7 +133,7 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "federation" | "providers" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "retention" | "webhooks" => "ci",
             "groups" => "devs",
             "directories" => "corp",
             _ => "none",

@@ -1,4 +1,5 @@
-//! What is kept, and how: locks and immutable tags.
+//! What is kept, and how: locks, immutable tags, retention.
 
 mod immutability;
 mod locks;
+mod retention;
