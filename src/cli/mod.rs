@@ -10,11 +10,13 @@ mod copy;
 mod credentials;
 mod directory;
 mod events;
+mod export;
 mod federation;
 mod group;
 mod health;
 mod helper;
 mod immutability;
+mod import;
 mod jobs;
 mod key;
 mod kubernetes;
@@ -146,6 +148,10 @@ enum Command {
     Retention(retention::RetentionCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
+    /// Take over images: from the files of registry:2, layouts, archives, or another registry
+    Import(Box<import::Import>),
+    /// Write images to a directory or a tar file, as a plain OCI layout
+    Export(Box<export::Export>),
     /// Try plugins
     #[command(subcommand)]
     Plugin(plugin::PluginCommand),
@@ -196,6 +202,8 @@ pub fn run() -> ExitCode {
             Command::Locks(command) => command.run().await,
             Command::Immutability(command) => command.run().await,
             Command::Retention(command) => command.run().await,
+            Command::Import(command) => command.run().await,
+            Command::Export(command) => command.run().await,
             Command::Copy(command) => command.run().await,
             Command::Plugin(command) => command.run().await,
             Command::Completions(command) => command.run(),

@@ -229,7 +229,12 @@ impl DryRun {
     }
 }
 
-async fn show(target: &Target, mut wish: Value, only_dropped: bool, json: bool) -> anyhow::Result<()> {
+async fn show(
+    target: &Target,
+    mut wish: Value,
+    only_dropped: bool,
+    json: bool,
+) -> anyhow::Result<()> {
     let api = target.open().await?;
     let mut decisions: Vec<Value> = Vec::new();
     loop {
@@ -293,7 +298,13 @@ impl Runs {
             return print_json(&runs);
         }
         let mut table = Table::new(&[
-            ">JOB", "BEGAN", "ENDED", ">REPOSITORIES", ">DROPPED TAGS", ">MANIFESTS", ">KEPT TAGS",
+            ">JOB",
+            "BEGAN",
+            "ENDED",
+            ">REPOSITORIES",
+            ">DROPPED TAGS",
+            ">MANIFESTS",
+            ">KEPT TAGS",
         ]);
         for run in &runs {
             table.row([
@@ -317,7 +328,8 @@ mod tests {
 
     #[test]
     fn rules_are_read_and_written_alike() {
-        for text in ["newest=10", "semver=>=1.2, <2", "older_than=30d@pr-*", "tag=v*", "referrer=*"] {
+        for text in ["newest=10", "semver=>=1.2, <2", "older_than=30d@pr-*", "tag=v*", "referrer=*"]
+        {
             assert_eq!(written(&rule(text).unwrap()), text);
         }
         assert!(rule("newest").is_err());

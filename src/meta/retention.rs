@@ -317,7 +317,13 @@ mod tests {
             let rule: RetentionRule = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&rule).unwrap(), text);
         }
-        for bad in [r#"{"newest":-1}"#, r#"{"tag":"**"}"#, r#"{"older_than":"soon"}"#, "{}", r#"{"newest":1,"tag":"a"}"#] {
+        for bad in [
+            r#"{"newest":-1}"#,
+            r#"{"tag":"**"}"#,
+            r#"{"older_than":"soon"}"#,
+            "{}",
+            r#"{"newest":1,"tag":"a"}"#,
+        ] {
             assert!(serde_json::from_str::<RetentionRule>(bad).is_err(), "{bad}");
         }
     }

@@ -322,9 +322,7 @@ impl Meta {
     ) -> Result<Deleted, Error> {
         let (name, tag, actor, now) = (name.clone(), tag.clone(), actor.clone(), self.clock.now());
         self.db
-            .write(move |tx| {
-                delete(tx, &tag, By { actor: &actor, repository: &name, now })
-            })
+            .write(move |tx| delete(tx, &tag, By { actor: &actor, repository: &name, now }))
             .await
     }
 }

@@ -21,9 +21,7 @@ pub use error::Error;
 pub use pull::{Blob, Page, Pull};
 pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
-pub use retention::{
-    Decision, InvalidRule, Item, Plan, RETENTION, check as check_policy,
-};
+pub use retention::{Decision, InvalidRule, Item, Plan, RETENTION, check as check_policy};
 pub use upload::{BodyPart, Mounted};
 
 use parking_lot::Mutex;

@@ -37,8 +37,10 @@ pub struct Scheduled {
 fn scheduled(config: &Config) -> Vec<Scheduled> {
     let line =
         |name, key, rule: &Option<Cron>, job| Scheduled { name, key, rule: rule.clone(), job };
-    vec![line("gc", "gc.schedule", &config.gc.schedule, collect::job()),
-        line("retention", "retention.schedule", &config.retention.schedule, retention::job())]
+    vec![
+        line("gc", "gc.schedule", &config.gc.schedule, collect::job()),
+        line("retention", "retention.schedule", &config.retention.schedule, retention::job()),
+    ]
 }
 
 /// Something that is done again and again, and how that went.

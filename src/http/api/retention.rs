@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::http::Error;
 use crate::http::extract::{Paging, Query};
-use crate::meta::{Policy, RetentionRun, RetentionRule};
+use crate::meta::{Policy, RetentionRule, RetentionRun};
 use crate::oci::RepositoryName;
 use crate::registry::{Decision, Item};
 

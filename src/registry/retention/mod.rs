@@ -6,8 +6,10 @@
 mod plan;
 mod rule;
 
-pub use plan::{Decision, Item, Plan, plan};
+pub use plan::{Decision, Item, Plan};
 pub use rule::{InvalidRule, check};
+
+use plan::plan;
 
 use super::{Error, Registry};
 use crate::meta::{Actor, Deleted, Policy, RunTotals};

@@ -84,8 +84,7 @@ impl Verdict {
 
 /// What becomes of everything in a repository, by the policies about it. The order of what is dropped is one in which
 /// nothing is dropped that something else still needs.
-#[must_use]
-pub fn plan(contents: &Contents, policies: &[&Policy], now: Timestamp) -> Plan {
+pub(super) fn plan(contents: &Contents, policies: &[&Policy], now: Timestamp) -> Plan {
     let judge = Judge::new(contents, policies, now);
     let mut decisions: Vec<Decision> = contents
         .tags
@@ -100,9 +99,8 @@ pub fn plan(contents: &Contents, policies: &[&Policy], now: Timestamp) -> Plan {
     });
     let live = judge.live(roots.collect());
     let signatures = contents.tags.iter().filter(|tag| tag.name.is_signature());
-    decisions.extend(
-        signatures.map(|tag| judge.signature(tag, &live).about(Item::Tag(tag.clone()))),
-    );
+    decisions
+        .extend(signatures.map(|tag| judge.signature(tag, &live).about(Item::Tag(tag.clone()))));
     let by_name = |decision: &Decision| match &decision.item {
         Item::Tag(tag) => tag.name.clone(),
         Item::Manifest(_) => unreachable!("only tags so far"),
@@ -289,7 +287,9 @@ impl<'a> Judge<'a> {
             } else if seen.insert(&manifest.digest) {
                 stack.push((manifest, true));
                 let children = manifest.children.iter().filter(|child| !live.contains(*child));
-                stack.extend(children.filter_map(|child| Some((*self.manifests.get(child)?, false))));
+                stack.extend(
+                    children.filter_map(|child| Some((*self.manifests.get(child)?, false))),
+                );
             }
         }
     }
@@ -306,4 +306,3 @@ fn subject_of(tag: &Tag) -> Option<Digest> {
     let algorithm = (algorithm == "sha256").then_some(Algorithm::Sha256)?;
     format!("{algorithm}:{hex}").parse().ok()
 }
-

@@ -31,7 +31,8 @@ pub fn check(policy: &Policy) -> Result<(), InvalidRule> {
     }
     if policy.discard.is_empty() {
         return refuse(
-            "the policy would drop nothing: give it a rule that drops, such as `older_than=90d`".into(),
+            "the policy would drop nothing: give it a rule that drops, such as `older_than=90d`"
+                .into(),
         );
     }
     for rule in &policy.keep {
@@ -44,14 +45,18 @@ pub fn check(policy: &Policy) -> Result<(), InvalidRule> {
             return refuse(format!("`{}` keeps, and cannot drop", word(&rule.test)));
         }
         if matches!(rule.test, Test::Untagged(_)) && rule.among.is_some() {
-            return refuse("`untagged` is about what has no tag: it cannot be among some tags".into());
+            return refuse(
+                "`untagged` is about what has no tag: it cannot be among some tags".into(),
+            );
         }
     }
     for rule in policy.keep.iter().chain(&policy.discard) {
         match &rule.test {
             Test::Semver(range) => {
                 parse_range(range).map_err(|error| {
-                    InvalidRule(format!("`{range}` is no range of versions: {error}; write `>=1.2, <2`"))
+                    InvalidRule(format!(
+                        "`{range}` is no range of versions: {error}; write `>=1.2, <2`"
+                    ))
                 })?;
             }
             Test::Referrer(kind) if kind.is_empty() || kind.len() > 255 => {
@@ -83,42 +88,42 @@ fn version(tag: &Tag) -> Option<Version> {
 }
 
 fn keeps(test: &Test) -> bool {
-        matches!(
-            test,
-            Test::Newest(_)
-                | Test::Semver(_)
-                | Test::PushedWithin(_)
-                | Test::PulledWithin(_)
-                | Test::Tag(_)
-                | Test::Referrer(_)
-        )
-    }
+    matches!(
+        test,
+        Test::Newest(_)
+            | Test::Semver(_)
+            | Test::PushedWithin(_)
+            | Test::PulledWithin(_)
+            | Test::Tag(_)
+            | Test::Referrer(_)
+    )
+}
 
 fn discards(test: &Test) -> bool {
-        matches!(
-            test,
-            Test::OlderThan(_)
-                | Test::NotPulledFor(_)
-                | Test::Untagged(_)
-                | Test::Tag(_)
-                | Test::BeyondNewest(_)
-        )
-    }
+    matches!(
+        test,
+        Test::OlderThan(_)
+            | Test::NotPulledFor(_)
+            | Test::Untagged(_)
+            | Test::Tag(_)
+            | Test::BeyondNewest(_)
+    )
+}
 
 fn word(test: &Test) -> &'static str {
-        match test {
-            Test::Newest(_) => "newest",
-            Test::Semver(_) => "semver",
-            Test::PushedWithin(_) => "pushed_within",
-            Test::PulledWithin(_) => "pulled_within",
-            Test::Tag(_) => "tag",
-            Test::Referrer(_) => "referrer",
-            Test::OlderThan(_) => "older_than",
-            Test::NotPulledFor(_) => "not_pulled_for",
-            Test::Untagged(_) => "untagged",
-            Test::BeyondNewest(_) => "beyond_newest",
-        }
+    match test {
+        Test::Newest(_) => "newest",
+        Test::Semver(_) => "semver",
+        Test::PushedWithin(_) => "pushed_within",
+        Test::PulledWithin(_) => "pulled_within",
+        Test::Tag(_) => "tag",
+        Test::Referrer(_) => "referrer",
+        Test::OlderThan(_) => "older_than",
+        Test::NotPulledFor(_) => "not_pulled_for",
+        Test::Untagged(_) => "untagged",
+        Test::BeyondNewest(_) => "beyond_newest",
     }
+}
 
 /// In words, so that they fit behind "because it is" or stand alone.
 pub(super) fn words(rule: &RetentionRule) -> String {
@@ -134,7 +139,9 @@ pub(super) fn words(rule: &RetentionRule) -> String {
         Test::Referrer(kind) => format!("a {kind} refers to it{suffix}"),
         Test::OlderThan(time) => format!("pushed more than {time} ago{suffix}"),
         Test::NotPulledFor(time) => format!("neither pulled nor pushed for {time}{suffix}"),
-        Test::Untagged(time) => format!("no tag leads to it, and it was pushed more than {time} ago"),
+        Test::Untagged(time) => {
+            format!("no tag leads to it, and it was pushed more than {time} ago")
+        }
         Test::BeyondNewest(number) => format!("not one of the {number} newest tags{among}"),
     }
 }
@@ -166,10 +173,13 @@ pub(super) fn applies(
         Test::Tag(pattern) => candidate.tag.is_some_and(|tag| pattern.matches(tag)),
         Test::PushedWithin(time) => candidate.moved_at + time.get() > now,
         Test::PulledWithin(time) => candidate.pulled_at.is_some_and(|at| at + time.get() > now),
-        Test::Referrer(kind) => candidate.referrers.iter().any(|found| kind == "*" || found == kind),
+        Test::Referrer(kind) => {
+            candidate.referrers.iter().any(|found| kind == "*" || found == kind)
+        }
         Test::OlderThan(time) => candidate.tag.is_some() && candidate.moved_at + time.get() <= now,
         Test::NotPulledFor(time) => {
-            let used = candidate.pulled_at.map_or(candidate.moved_at, |at| at.max(candidate.moved_at));
+            let used =
+                candidate.pulled_at.map_or(candidate.moved_at, |at| at.max(candidate.moved_at));
             candidate.tag.is_some() && used + time.get() <= now
         }
         Test::Untagged(time) => candidate.tag.is_none() && candidate.moved_at + time.get() <= now,

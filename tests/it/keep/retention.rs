@@ -68,7 +68,11 @@ async fn each_rule_keeps_or_drops_what_it_says_and_is_named() {
         admin.push("team/app", tag, &Image::of([tag])).await;
     }
     let wish = async |keep: Value, drop: Value| {
-        said(&admin, json!({ "policy": { "repositories": ["team/*"], "keep": keep, "drop": drop } })).await
+        said(
+            &admin,
+            json!({ "policy": { "repositories": ["team/*"], "keep": keep, "drop": drop } }),
+        )
+        .await
     };
     let all = json!([{ "tag": "*" }]);
     for (keep, drop, expected) in [
@@ -80,12 +84,17 @@ async fn each_rule_keeps_or_drops_what_it_says_and_is_named() {
         (json!([{ "pushed_within": "7d" }]), all.clone(), &["v1.0", "v1.1", "v2.0"]),
         (json!([{ "semver": ">=1.1" }]), json!([{ "tag": "v*" }]), &["v1.0"]),
         (json!([{ "semver": "<2" }]), json!([{ "tag": "v*" }]), &["v2.0"]),
-        (json!([{ "tag": "v*" }]), json!([{ "older_than": "1d" }]), &["1.5.0-rc1", "edge", "pr-1", "pr-2", "pr-3", "stable"]),
+        (
+            json!([{ "tag": "v*" }]),
+            json!([{ "older_than": "1d" }]),
+            &["1.5.0-rc1", "edge", "pr-1", "pr-2", "pr-3", "stable"],
+        ),
         (json!([]), json!([{ "tag": "nothing" }]), &[]),
     ] {
         assert_eq!(dropped(&wish(keep.clone(), drop.clone()).await), expected, "{keep} {drop}");
     }
-    let said = wish(json!([{ "newest": 3 }]), json!([{ "older_than": "8d" }, { "tag": "pr-*" }])).await;
+    let said =
+        wish(json!([{ "newest": 3 }]), json!([{ "older_than": "8d" }, { "tag": "pr-*" }])).await;
     let because = |tag: &str| (said[tag].1.as_str(), said[tag].2.as_str());
     assert_eq!(because("latest"), ("policy new keep 1", "one of the 3 newest tags"));
     assert_eq!(because("v1.0"), ("policy new drop 1", "pushed more than 8d ago"));
@@ -121,10 +130,8 @@ async fn what_is_pulled_refers_or_is_held_is_kept() {
         "keep": [{ "pulled_within": "1d" }, { "referrer": "application/vnd.test.sig" }],
         "drop": [{ "not_pulled_for": "5d" }, { "untagged": "1d" }] } });
     // The pull is written down behind the request.
-    eventually("the pull", async || {
-        (!said(&admin, wish.clone()).await["pulled"].0).then_some(())
-    })
-    .await;
+    eventually("the pull", async || (!said(&admin, wish.clone()).await["pulled"].0).then_some(()))
+        .await;
     let policy = json!({ "repositories": ["team/**"], "keep": wish["policy"]["keep"], "drop": wish["policy"]["drop"] });
     admin.put_json("/api/v1/retention/policies/tidy", policy).await.ok();
     let said = said(&admin, json!({})).await;
@@ -145,7 +152,10 @@ async fn what_is_pulled_refers_or_is_held_is_kept() {
     })
     .await;
     assert_eq!(run["job"], asked["job"]);
-    assert_eq!((&run["dropped_tags"], &run["dropped_manifests"], &run["kept_tags"]), (&json!(1), &json!(1), &json!(4)));
+    assert_eq!(
+        (&run["dropped_tags"], &run["dropped_manifests"], &run["kept_tags"]),
+        (&json!(1), &json!(1), &json!(4))
+    );
     admin.get(&manifest("old")).await.status(404);
     admin.get(&manifest(Image::of(["old"]).digest())).await.status(404);
     admin.get(&manifest(&reference)).await.ok();
@@ -187,7 +197,11 @@ async fn what_no_tag_leads_to_goes_with_all_that_is_about_it() {
     admin.get(&manifest(child.digest())).await.ok();
     berth.turn_clock(2 * DAY);
     let done = retain().await;
-    assert_eq!((done.tags, done.manifests), (1, 3), "the index, its child, and the signature of that");
+    assert_eq!(
+        (done.tags, done.manifests),
+        (1, 3),
+        "the index, its child, and the signature of that"
+    );
     assert!(tags(&admin, "team/app").await.is_empty());
 }
 
@@ -245,12 +259,17 @@ async fn a_run_does_what_the_dry_run_says() {
         assert_eq!(tags(&admin, &repository).await, kept, "seed {seed} {policies:?}");
         let after = berth.app.meta.load_contents(&name).await.unwrap().unwrap();
         let left: BTreeSet<_> = after.manifests.iter().map(|one| one.digest.clone()).collect();
-        let expected: BTreeSet<_> =
-            before.manifests.iter().map(|one| one.digest.clone()).filter(|one| !gone.contains(one)).collect();
+        let expected: BTreeSet<_> = before
+            .manifests
+            .iter()
+            .map(|one| one.digest.clone())
+            .filter(|one| !gone.contains(one))
+            .collect();
         assert_eq!(left, expected, "seed {seed} {policies:?}");
         // Nothing that stays has lost a part.
         for one in &after.manifests {
-            assert!(one.children.iter().all(|child| left.contains(child) || !before.manifests.iter().any(|known| known.digest == *child)));
+            assert!(one.children.iter().all(|child| left.contains(child)
+                || !before.manifests.iter().any(|known| known.digest == *child)));
         }
         // A second run finds nothing more to do.
         let again = berth.app.registry.plan_retention(&name, &policies).await.unwrap().unwrap();
@@ -271,7 +290,12 @@ async fn fill(berth: &TestApp, admin: &Client, repository: &str, dice: &mut Dice
         match below(dice, 4) {
             0 => {
                 let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [image.descriptor()] });
-                let answer = admin.put_manifest(repository, &format!("all{number}"), OCI_INDEX, index.to_string());
+                let answer = admin.put_manifest(
+                    repository,
+                    &format!("all{number}"),
+                    OCI_INDEX,
+                    index.to_string(),
+                );
                 answer.await.status(201);
             }
             1 => {
@@ -280,12 +304,20 @@ async fn fill(berth: &TestApp, admin: &Client, repository: &str, dice: &mut Dice
                 admin.push(repository, &tag, &Image::of([text.as_str()])).await;
             }
             2 => {
-                let referrer = Image::new(Vec::new(), json!({ "subject": image.descriptor(), "artifactType": format!("a/{number}") }));
+                let referrer = Image::new(
+                    Vec::new(),
+                    json!({ "subject": image.descriptor(), "artifactType": format!("a/{number}") }),
+                );
                 for blob in referrer.blobs() {
                     admin.push_blob(repository, blob).await;
                 }
                 let digest = referrer.digest();
-                let answer = admin.put_manifest(repository, digest.as_str(), referrer.media_type(), referrer.manifest());
+                let answer = admin.put_manifest(
+                    repository,
+                    digest.as_str(),
+                    referrer.media_type(),
+                    referrer.manifest(),
+                );
                 answer.await.status(201);
             }
             _ => {}
@@ -294,7 +326,8 @@ async fn fill(berth: &TestApp, admin: &Client, repository: &str, dice: &mut Dice
     }
     let locked = &images[dice.between(0, images.len())];
     if below(dice, 3) == 0 {
-        let wish = json!({ "repository": repository, "reference": locked.digest(), "why": "by chance" });
+        let wish =
+            json!({ "repository": repository, "reference": locked.digest(), "why": "by chance" });
         admin.post_json("/api/v1/locks", wish).await.status(201);
     }
 }
@@ -327,7 +360,8 @@ fn by_chance(dice: &mut Dice) -> Policy {
 async fn policies_are_checked_and_for_those_who_manage() {
     let berth = TestApp::start().await;
     let (admin, ann) = (berth.admin().await, berth.newcomer("ann").await);
-    let bind = json!({ "subject": "user:ann", "actions": ["pull", "manage"], "pattern": "team/**" });
+    let bind =
+        json!({ "subject": "user:ann", "actions": ["pull", "manage"], "pattern": "team/**" });
     admin.post_json("/api/v1/bindings", bind).await.status(201);
     let put = async |client: &Client, name: &str, wish: Value| {
         client.put_json(&format!("/api/v1/retention/policies/{name}"), wish).await
@@ -337,7 +371,9 @@ async fn policies_are_checked_and_for_those_who_manage() {
     put(&ann, "all", json!({ "repositories": ["**"], "drop": drop })).await.fails(403, "DENIED");
     put(&admin, "all", json!({ "repositories": ["**"], "drop": drop })).await.ok();
     // Another's policy is not replaced by a narrower one.
-    put(&ann, "all", json!({ "repositories": ["team/**"], "drop": drop })).await.fails(403, "DENIED");
+    put(&ann, "all", json!({ "repositories": ["team/**"], "drop": drop }))
+        .await
+        .fails(403, "DENIED");
     let mine = ann.get("/api/v1/retention/policies").await.ok().json();
     assert_eq!(mine["policies"].as_array().unwrap().len(), 1);
     ann.delete("/api/v1/retention/policies/all").await.fails(404, "NOT_FOUND");
@@ -361,7 +397,8 @@ async fn policies_are_checked_and_for_those_who_manage() {
 #[test]
 fn policies_are_made_and_tried_on_the_command_line() {
     let directory = tempfile::tempdir().unwrap();
-    let on = |arguments: &[&str]| command(directory.path(), [arguments, &["--data", "data"]].concat());
+    let on =
+        |arguments: &[&str]| command(directory.path(), [arguments, &["--data", "data"]].concat());
     let process = crate::support::Process::start(&directory.path().join("data"));
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let admin = process.admin();
@@ -370,7 +407,9 @@ fn policies_are_made_and_tried_on_the_command_line() {
         }
     });
     let set = ["retention", "set", "ci", "team/**", "--keep", "newest=1@v*", "--drop", "tag=*"];
-    let tried = on(&[&set[..], &["--dry-run"]].concat()).ok().says(["1 would be dropped, 1 kept; nothing was changed"]);
+    let tried = on(&[&set[..], &["--dry-run"]].concat())
+        .ok()
+        .says(["1 would be dropped, 1 kept; nothing was changed"]);
     assert!(tried.stdout.contains("a tag that fits *"), "{tried:?}");
     on(&set).ok().says(["the policy ci is in force"]);
     let table = on(&["retention", "list"]).ok().stdout;
