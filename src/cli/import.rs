@@ -255,7 +255,6 @@ impl Import {
         Ok(found)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what is taken, where from, and where to")]
     async fn take(
         &self,
         name: &RepositoryName,
@@ -284,7 +283,7 @@ impl Import {
                     outcome.tags += 1;
                 }
                 Err(error) => {
-                    outcome.failures.push((format!("{name}:{tag}"), format!("{error:#}")))
+                    outcome.failures.push((format!("{name}:{tag}"), format!("{error:#}")));
                 }
             }
         }

@@ -67,7 +67,7 @@ pub(in crate::cli) async fn create_target(path: &Path) -> anyhow::Result<To> {
 pub(in crate::cli) fn archive_kind(path: &Path) -> Result<&'static str, Error> {
     let file = std::fs::File::open(path).map_err(|cause| failed("open", path, cause))?;
     let mut start = [0; 2];
-    let read = std::io::Read::read(&mut &file, &mut start);
+    let read = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0);
     if read.map_err(|cause| failed("read", path, cause))? == 2 && start == [0x1f, 0x8b] {
         return Err(Error::Layout(format!(
             "{} is compressed: unpack it first, with `gunzip -k`",
