@@ -27,7 +27,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use administer::{
-    AdminError, Administer, Explanation, Manage, NewSecret, Own, TokenWish, is_group_name,
+    AdminError, Administer, Explanation, Keep, Manage, NewSecret, Own, TokenWish, is_group_name,
     is_role_name,
 };
 pub use audit::{Audit, Refused};

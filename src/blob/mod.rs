@@ -137,6 +137,15 @@ impl BlobStore {
         }
     }
 
+    /// Makes a file on this machine an upload without copying its bytes: by a second name, or as a clone where the file
+    /// system can share bytes. Says whether it could; if not, nothing is left.
+    pub async fn adopt(&self, id: &UploadId, file: &Path) -> Result<bool, Error> {
+        match &self.store {
+            Store::Local(local) => local.adopt(id, file).await,
+            Store::Object(_) => Ok(false),
+        }
+    }
+
     /// Compares what was received with `digest`, without moving anything. Reads it all again only if it was hashed with
     /// another algorithm.
     pub async fn verify(

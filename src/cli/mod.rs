@@ -11,21 +11,27 @@ mod copy;
 mod credentials;
 mod directory;
 mod events;
+mod export;
 mod federation;
 mod group;
 mod health;
 mod helper;
+mod immutability;
+mod import;
 mod jobs;
 mod key;
 mod kubernetes;
+mod lock;
 mod login;
 mod manifest;
+mod named;
 mod output;
 mod plugin;
 mod provider;
 mod quarantine;
 mod replicate;
 mod repo;
+mod retention;
 mod robot;
 mod scan;
 mod serve;
@@ -135,8 +141,25 @@ enum Command {
     /// Show manifests of a running Berth
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Lock a repository, a tag or a digest: without flags it can neither be changed nor deleted
+    Lock(lock::Lock),
+    /// Take the lock off a repository, a tag or a digest
+    Unlock(lock::Unlock),
+    /// Show what is locked
+    #[command(subcommand)]
+    Locks(lock::LocksCommand),
+    /// Say which tags stay where they are: pushed again with the same digest alone, and never deleted
+    #[command(subcommand)]
+    Immutability(immutability::ImmutabilityCommand),
+    /// Say which tags are kept and which are dropped, and see what that does
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
+    /// Take over images: from the files of registry:2, layouts, archives, or another registry
+    Import(Box<import::Import>),
+    /// Write images to a directory or a tar file, as a plain OCI layout
+    Export(Box<export::Export>),
     /// Have images scanned, and see what was found
     Scan(Box<scan::Scan>),
     /// See what scanners have found in all repositories
@@ -194,6 +217,13 @@ pub fn run() -> ExitCode {
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
+            Command::Lock(command) => command.run().await,
+            Command::Unlock(command) => command.run().await,
+            Command::Locks(command) => command.run().await,
+            Command::Immutability(command) => command.run().await,
+            Command::Retention(command) => command.run().await,
+            Command::Import(command) => command.run().await,
+            Command::Export(command) => command.run().await,
             Command::Copy(command) => command.run().await,
             Command::Scan(command) => command.run().await,
             Command::Vulnerabilities(command) => command.run().await,

@@ -117,6 +117,10 @@ pub const KEYS: &[(&str, &str)] = &[
         "gc.schedule",
         "When garbage is collected: minute, hour, day of the month, month, day of the week, and a time zone if it is not UTC, such as `0 3 * * * Europe/Berlin`. Empty: only when somebody asks.",
     ),
+    (
+        "retention.schedule",
+        "When retention policies are run; written as `gc.schedule`. Empty: only when somebody asks.",
+    ),
     ("metrics.public", "Serve `/metrics` without credentials."),
     (
         "plugins.require_signature",

@@ -15,6 +15,7 @@ pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
     Advisories, Audit, Auth, Backend, ClientAuth, Config, DeclaredPlugin, Gc, Jobs, Log, LogFormat,
-    Metrics, Plugins, Redirect, RedirectRule, Registry, Reserve, Server, Storage, Tls, Uploads,
+    Metrics, Plugins, Redirect, RedirectRule, Registry, Reserve, Retention, Server, Storage, Tls,
+    Uploads,
 };
 pub use values::{ByteSize, HumanDuration};

@@ -35,6 +35,8 @@ pub struct Config {
     pub advisories: Advisories,
     /// Garbage.
     pub gc: Gc,
+    /// What goes by itself.
+    pub retention: Retention,
     /// Figures for Prometheus.
     pub metrics: Metrics,
     /// Plugins.
@@ -316,6 +318,15 @@ pub struct Gc {
     pub schedule: Option<Cron>,
 }
 
+/// `[retention]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    /// When retention policies are run.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -432,6 +443,12 @@ impl Default for Jobs {
 impl Default for Gc {
     fn default() -> Self {
         Self { schedule: "0 3 * * *".parse().ok() }
+    }
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self { schedule: "0 4 * * *".parse().ok() }
     }
 }
 

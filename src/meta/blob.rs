@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::event::{Actor, EventKind};
+use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tag::By;
 use super::tx::{FromColumn, ToValue, Tx, Value};
@@ -303,6 +304,10 @@ impl Meta {
                 }
                 if !force && let Some(parent) = find_parent(tx, repository, &digest)? {
                     return Ok(Deleted::NeededBy(parent));
+                }
+                let guard = Guard::load(tx, &name, now)?;
+                if let Some(hold) = guard.of_content(tx, repository, &digest)? {
+                    return Ok(Deleted::Protected(hold));
                 }
                 let Some(row) = find(tx, &digest)? else { return Ok(Deleted::Unknown) };
                 tx.execute(

@@ -36,6 +36,8 @@ impl Epochs {
     pub(super) const TRUST: usize = STRIPES + 4;
     /// Installed plugins.
     pub(super) const PLUGINS: usize = STRIPES + 5;
+    /// Locks, which are kept in memory as a whole.
+    pub(super) const LOCKS: usize = STRIPES + 6;
 
     pub(super) fn new() -> Self {
         Self {

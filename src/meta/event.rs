@@ -55,6 +55,16 @@ pub enum EventKind {
     TagDelete,
     /// A repository was removed with everything in it.
     RepositoryDelete,
+    /// A repository, tag or digest was locked, or its lock changed.
+    LockAdd,
+    /// A lock was taken off.
+    LockRemove,
+    /// A rule that makes tags immutable was made or removed.
+    ImmutabilityChange,
+    /// A retention policy was made, changed or removed.
+    RetentionChange,
+    /// A run of retention has ended.
+    RetentionRun,
     /// An account was made.
     AccountAdd,
     /// An account was changed, or its password.
@@ -109,7 +119,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 38] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -118,6 +128,11 @@ impl EventKind {
         Self::TagPush,
         Self::TagDelete,
         Self::RepositoryDelete,
+        Self::LockAdd,
+        Self::LockRemove,
+        Self::ImmutabilityChange,
+        Self::RetentionChange,
+        Self::RetentionRun,
         Self::AccountAdd,
         Self::AccountChange,
         Self::AccountRemove,
@@ -157,6 +172,11 @@ impl EventKind {
             Self::TagPush => "tag.push",
             Self::TagDelete => "tag.delete",
             Self::RepositoryDelete => "repository.delete",
+            Self::LockAdd => "lock.add",
+            Self::LockRemove => "lock.remove",
+            Self::ImmutabilityChange => "immutability.change",
+            Self::RetentionChange => "retention.change",
+            Self::RetentionRun => "retention.run",
             Self::AccountAdd => "account.add",
             Self::AccountChange => "account.change",
             Self::AccountRemove => "account.remove",

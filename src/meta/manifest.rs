@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::blob::{self, signed};
 use super::event::{Actor, EventKind};
+use super::guard::{Guard, Protection};
 use super::quarantine::{self, Held, Hold};
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By, Target};
@@ -109,6 +110,8 @@ pub enum Refusal {
         /// What it points at.
         current: Option<Digest>,
     },
+    /// A lock or a rule forbids it.
+    Protected(Box<Protection>),
 }
 
 /// What came of a deletion.
@@ -120,6 +123,17 @@ pub enum Deleted {
     Unknown,
     /// A manifest of the repository needs it.
     NeededBy(Digest),
+    /// A lock or a rule forbids it.
+    Protected(Box<Protection>),
+}
+
+/// Whether a repository owns a manifest.
+pub(super) fn is_owned(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    Ok(find_owned(tx, repository, digest)?.is_some())
 }
 
 /// The row of a manifest that a repository owns.
@@ -352,6 +366,10 @@ fn put(
             return Ok(Err(Refusal::Precondition { tag: first.clone(), current }));
         }
     }
+    let guard = Guard::load(tx, name, by.now)?;
+    if let Some(hold) = guard.of_push(tx, existing, &put.tags, &put.digest)? {
+        return Ok(Err(Refusal::Protected(hold)));
+    }
     let missing = missing_blobs(tx, existing, &put.manifest)?;
     if !missing.is_empty() {
         return Ok(Err(Refusal::Missing(missing)));
@@ -381,7 +399,7 @@ fn put(
     Ok(Ok(Stored { missing_children, held }))
 }
 
-fn delete(
+pub(super) fn delete(
     tx: &mut Tx<'_>,
     name: &RepositoryName,
     digest: &Digest,
@@ -394,6 +412,9 @@ fn delete(
     };
     if !force && let Some(parent) = blob::find_parent(tx, repository, digest)? {
         return Ok(Deleted::NeededBy(parent));
+    }
+    if let Some(hold) = Guard::load(tx, name, by.now)?.of_content(tx, repository, digest)? {
+        return Ok(Deleted::Protected(hold));
     }
     for tag in tag::list_pointing_at(tx, repository, id)? {
         tag::remove(tx, repository, &tag, by)?;

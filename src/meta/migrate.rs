@@ -17,6 +17,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("migrations/0007_installed_plugin.sql")),
     (8, include_str!("migrations/0008_scan.sql")),
     (9, include_str!("migrations/0009_replication.sql")),
+    (10, include_str!("migrations/0010_lock.sql")),
+    (11, include_str!("migrations/0011_retention.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

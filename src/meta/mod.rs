@@ -9,6 +9,7 @@ mod advisory;
 mod binding;
 mod blob;
 mod cache;
+mod contents;
 mod db;
 mod device;
 mod directory;
@@ -17,11 +18,14 @@ mod event;
 mod federation;
 mod group;
 mod installed_plugin;
+mod guard;
+mod immutability;
 mod issuer;
 mod job;
 mod key;
 mod keys;
 mod lease;
+mod lock;
 mod manifest;
 mod migrate;
 mod outbox;
@@ -32,6 +36,7 @@ mod refresh;
 mod replication;
 mod replication_state;
 mod repository;
+mod retention;
 mod role;
 mod scan;
 mod scan_change;
@@ -58,6 +63,7 @@ pub use account::{
 pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{Location, StoredBlob};
+pub use contents::{Contents, HeldManifest, HeldTag, NotedPull};
 pub use db::Stats;
 pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
 pub use directory::{
@@ -71,10 +77,13 @@ pub use event::{
 pub use federation::{Condition, FederationRule, Test};
 pub use group::{Group, Member, MemberChanged};
 pub use installed_plugin::{InstalledPlugin, PluginRelease, PreviousRelease};
+pub use guard::Protection;
+pub use immutability::{Immutability, NewImmutability};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
 pub use lease::{KeptJob, LeasedJob, Settlement};
+pub use lock::{Forbidden, Lock, NewLock};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
@@ -88,6 +97,7 @@ pub use replication_state::{
     Lag, REPLICATE, Replicated, ReplicationState, StateCursor, StateFilter, Wanted,
 };
 pub use repository::Summary;
+pub use retention::{Policy, RetentionRule, RetentionRun, RetentionTest, RunTotals};
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
 pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, SeverityCounts};
 pub use scan_search::{FindingFilter, Located, ScanPlace};
@@ -123,6 +133,7 @@ pub struct Meta {
     accounts: Arc<Cache<Arc<Account>>>,
     tokens: Arc<Cache<Arc<Token>>>,
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
+    locks: Arc<parking_lot::RwLock<Option<lock::Locks>>>,
 }
 
 impl Meta {
@@ -150,6 +161,7 @@ impl Meta {
             })),
             tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
+            locks: Arc::default(),
         })
     }
 

@@ -1,8 +1,9 @@
 //! Repositories. One exists from the first thing that is stored in it until it is deleted as a whole.
 
 use super::event::{self, Actor, EventKind, NewEvent};
+use super::guard::Guard;
 use super::tx::{FromColumn, Row, ToValue, Tx, Value};
-use super::{Error, Meta};
+use super::{Deleted, Error, Meta};
 use crate::clock::Timestamp;
 use crate::oci::RepositoryName;
 
@@ -168,16 +169,19 @@ impl Meta {
             .await
     }
 
-    /// Deletes a repository with its tags, their history and its manifests; says whether there was one.
+    /// Deletes a repository with its tags, their history and its manifests.
     pub async fn delete_repository(
         &self,
         name: &RepositoryName,
         actor: &Actor,
-    ) -> Result<bool, Error> {
+    ) -> Result<Deleted, Error> {
         let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
-                let Some(id) = find(tx, &name)? else { return Ok(false) };
+                let Some(id) = find(tx, &name)? else { return Ok(Deleted::Unknown) };
+                if let Some(hold) = Guard::load(tx, &name, now)?.of_repository(tx, id)? {
+                    return Ok(Deleted::Protected(hold));
+                }
                 delete(tx, id)?;
                 let event = NewEvent {
                     target: None,
@@ -185,7 +189,7 @@ impl Meta {
                 };
                 event::append(tx, event, &actor, now)?;
                 tx.touch(name.as_str());
-                Ok(true)
+                Ok(Deleted::Done)
             })
             .await
     }

@@ -1,9 +1,10 @@
 //! Tags and every step of their history.
 
 use super::event::{self, Actor, EventKind, NewEvent};
+use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tx::{Row, Tx};
-use super::{Error, Meta};
+use super::{Deleted, Error, Meta};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, MediaType, RepositoryName, Tag};
 
@@ -136,6 +137,20 @@ pub(super) fn remove(
     let detail = serde_json::json!({ "digest": digest });
     by.note(tx, EventKind::TagDelete, name.as_str(), detail)?;
     Ok(Some(digest))
+}
+
+/// Deletes a tag as somebody wants it, unless something holds it.
+pub(super) fn delete(tx: &mut Tx<'_>, name: &Tag, by: By<'_>) -> Result<Deleted, Error> {
+    let Some(repository) = repository::find(tx, by.repository)? else {
+        return Ok(Deleted::Unknown);
+    };
+    let Some(target) = find_target(tx, repository, name)? else { return Ok(Deleted::Unknown) };
+    if let Some(hold) = Guard::load(tx, by.repository, by.now)?.of_tag(name, &target) {
+        return Ok(Deleted::Protected(hold));
+    }
+    remove(tx, repository, name, by)?;
+    repository::ensure(tx, by.repository, by.now)?;
+    Ok(Deleted::Done)
 }
 
 fn record(
@@ -322,24 +337,16 @@ impl Meta {
             .await
     }
 
-    /// Removes a tag and nothing else; says whether there was one.
+    /// Removes a tag and nothing else.
     pub async fn delete_tag(
         &self,
         name: &RepositoryName,
         tag: &Tag,
         actor: &Actor,
-    ) -> Result<bool, Error> {
+    ) -> Result<Deleted, Error> {
         let (name, tag, actor, now) = (name.clone(), tag.clone(), actor.clone(), self.clock.now());
         self.db
-            .write(move |tx| {
-                let Some(repository) = repository::find(tx, &name)? else { return Ok(false) };
-                let by = By { actor: &actor, repository: &name, now };
-                let removed = remove(tx, repository, &tag, by)?;
-                if removed.is_some() {
-                    repository::ensure(tx, &name, now)?;
-                }
-                Ok(removed.is_some())
-            })
+            .write(move |tx| delete(tx, &tag, By { actor: &actor, repository: &name, now }))
             .await
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::auth;
 use crate::blob;
-use crate::meta;
+use crate::meta::{self, Protection};
 use crate::oci::manifest::{InvalidManifest, MAX_MANIFEST_BYTES};
 use crate::oci::{Digest, Reference, RepositoryName, Tag, UploadId};
 use crate::plugin::{CallError, PluginName};
@@ -145,6 +145,16 @@ pub enum Error {
         error: CallError,
         /// When it makes sense to try again.
         retry_after: Duration,
+    },
+    /// A lock or a rule holds it where it is.
+    #[error("{by}")]
+    Protected {
+        /// In which repository.
+        repository: RepositoryName,
+        /// What was wanted: `push`, `delete`, `pull`.
+        wanted: &'static str,
+        /// What holds it.
+        by: Box<Protection>,
     },
     /// The disk has no room.
     #[error("the registry has no room for more: {0}")]

@@ -10,10 +10,12 @@ mod leftovers;
 mod pull;
 mod push;
 mod remove;
+mod retention;
 mod scans;
 mod sessions;
 mod upload;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 pub use catalog::Catalog;
@@ -21,17 +23,19 @@ pub use error::Error;
 pub use pull::{Blob, Page, Pull};
 pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
+pub use retention::{Decision, InvalidRule, Item, Plan, RETENTION, check as check_policy};
 pub use scans::Scans;
 pub use upload::{BodyPart, Mounted};
 
+use parking_lot::Mutex;
 use sessions::Sessions;
 
 use crate::auth::{Grant, Principal, Refusal};
 use crate::blob::BlobStore;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::meta::Meta;
-use crate::oci::{Action, RepositoryName, UploadId};
+use crate::meta::{Meta, NotedPull};
+use crate::oci::{Action, Digest, RepositoryName, UploadId};
 use crate::plugin::Plugins;
 
 /// The registry; clones share it.
@@ -42,6 +46,8 @@ pub struct Registry {
     config: config::Registry,
     sessions: Arc<Sessions>,
     plugins: Plugins,
+    clock: Clock,
+    pulls: Arc<Mutex<HashMap<(RepositoryName, Digest), Timestamp>>>,
 }
 
 impl Registry {
@@ -54,8 +60,8 @@ impl Registry {
         config: config::Registry,
         plugins: Plugins,
     ) -> Self {
-        let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock));
-        Self { meta, blobs, config, sessions, plugins }
+        let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock.clone()));
+        Self { meta, blobs, config, sessions, plugins, clock, pulls: Arc::default() }
     }
 
     /// Reading a repository.
@@ -109,6 +115,13 @@ impl Registry {
         }
         leftovers::discard(&self.meta, &self.blobs, id, None).await?;
         Ok(true)
+    }
+
+    /// Writes down when manifests were pulled, as it was noted since the last time; the worker does so every second.
+    pub fn flush_pulls(&self) {
+        let noted = std::mem::take(&mut *self.pulls.lock());
+        let pull = |((repository, digest), at)| NotedPull { repository, digest, at };
+        self.meta.note_pulls(noted.into_iter().map(pull).collect());
     }
 
     /// Upload sessions, for the worker.

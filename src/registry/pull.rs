@@ -6,7 +6,7 @@ use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
 use crate::meta::{
-    EventKind, Held, Referrer, StoredManifest, Subject, Summary, TagDetails, TagEvent,
+    EventKind, Held, Lock, Protection, Referrer, StoredManifest, Subject, Summary, TagDetails, TagEvent,
 };
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
@@ -72,6 +72,26 @@ impl<'r> Pull<'r> {
         self.grant.repository()
     }
 
+    /// Refuses what a lock keeps from being read.
+    async fn check_open(&self, is_about: impl Fn(&Lock) -> bool) -> Result<(), Error> {
+        let forbids = |lock: &Lock| lock.new.forbidden.read && is_about(lock);
+        match self.registry.meta.lock_against(self.repository(), forbids).await? {
+            Some(lock) => Err(Error::Protected {
+                repository: self.repository().clone(),
+                wanted: "pull",
+                by: Box::new(Protection::Lock(lock)),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Locks in this repository, also those that are over; at most so many, those after the number `after`.
+    pub async fn locks(&self, after: i64, limit: u64) -> Result<Page<Lock>, Error> {
+        let (meta, wanted) = (&self.registry.meta, limit.saturating_add(1));
+        let found = meta.list_locks(Some(self.repository()), after, wanted).await?;
+        Ok(Page::cut(found, limit))
+    }
+
     /// A manifest with its bytes.
     pub async fn manifest(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
         let found = self.registry.meta.find_manifest(self.repository(), reference).await?;
@@ -79,6 +99,8 @@ impl<'r> Pull<'r> {
             repository: self.repository().clone(),
             reference: reference.clone(),
         })?;
+        let digest = Reference::Digest(found.digest.clone());
+        self.check_open(|lock| lock.is_about(reference) || lock.is_about(&digest)).await?;
         match &found.held {
             Some(held) if !self.may_scan(reference, held) => Err(Error::Held {
                 repository: self.repository().clone(),
@@ -107,6 +129,12 @@ impl<'r> Pull<'r> {
         Ok((stored, warnings))
     }
 
+    /// Notes in memory that a manifest was pulled just now, for retention.
+    pub fn used(&self, digest: &Digest) {
+        let key = (self.repository().clone(), digest.clone());
+        self.registry.pulls.lock().insert(key, self.registry.clock.now());
+    }
+
     /// Writes down that a manifest was pulled.
     pub fn note(&self, reference: &Reference, digest: &Digest) {
         self.registry.meta.note_event(
@@ -124,6 +152,8 @@ impl<'r> Pull<'r> {
             || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
         let row =
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
+        let reference = Reference::Digest(digest.clone());
+        self.check_open(|lock| lock.is_about(&reference)).await?;
         match self.registry.blobs.load(&row.location, row.size).await {
             Ok(content) => Ok(Blob { digest: row.digest.clone(), size: row.size, content }),
             Err(error @ blob::Error::Missing(_)) => {
@@ -194,6 +224,7 @@ impl<'r> Pull<'r> {
         after: u64,
         limit: u64,
     ) -> Result<Page<Referrer>, Error> {
+        self.check_open(|lock| lock.new.reference.is_none()).await?;
         let meta = &self.registry.meta;
         let page = meta.list_referrers(
             self.repository(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::admission::Admitted;
 use super::{Error, Registry};
 use crate::auth::Grant;
-use crate::meta::{Precondition, PutManifest, Refusal};
+use crate::meta::{Lock, Precondition, Protection, PutManifest, Refusal};
 use crate::oci::{Action, Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 /// The right to write to a repository.
@@ -52,6 +52,19 @@ impl<'r> Push<'r> {
     #[must_use]
     pub fn repository(&self) -> &RepositoryName {
         self.grant.repository()
+    }
+
+    pub(super) fn protected(&self, by: Box<Protection>) -> Error {
+        Error::Protected { repository: self.repository().clone(), wanted: "push", by }
+    }
+
+    /// Refuses what would be pushed for nothing: the manifest is refused in its transaction, but the blobs come before it.
+    pub(super) async fn check_open(&self) -> Result<(), Error> {
+        let whole = |lock: &Lock| lock.new.forbidden.write && lock.new.reference.is_none();
+        match self.registry.meta.lock_against(self.repository(), whole).await? {
+            Some(lock) => Err(self.protected(Box::new(Protection::Lock(lock)))),
+            None => Ok(()),
+        }
     }
 
     /// Whoever may sign and not push stores nothing but what refers to something else.
@@ -101,6 +114,7 @@ impl<'r> Push<'r> {
         };
         match self.registry.meta.put_manifest(self.repository(), put, self.grant.actor()).await? {
             Err(Refusal::Missing(missing)) => Err(Error::ManifestBlobUnknown(missing)),
+            Err(Refusal::Protected(by)) => Err(self.protected(by)),
             Err(Refusal::Precondition { tag, current }) => {
                 Err(Error::PreconditionFailed { tag, current })
             }

@@ -3,6 +3,7 @@
 //! Work on a session goes on in a task of its own when the request that asked for it is dropped, so that a client that
 //! hangs up leaves neither a half-counted chunk nor a half-finished blob.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -38,6 +39,7 @@ pub enum Mounted {
 impl Push<'_> {
     /// Starts an upload session; `algorithm` is what the client hints that it will close with.
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
+        self.check_open().await?;
         self.registry.blobs.space().check_push(0).await?;
         self.registry.sessions.start(&self.grant, algorithm).await
     }
@@ -49,6 +51,7 @@ impl Push<'_> {
         digest: &Digest,
         from: Option<RepositoryName>,
     ) -> Result<Mounted, Error> {
+        self.check_open().await?;
         let sources = match from {
             Some(source) => vec![source],
             None => self.registry.meta.list_blob_owners(digest, 32).await?,
@@ -105,6 +108,7 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        self.check_open().await?;
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
         let (registry, id) = (self.registry.clone(), id.clone());
         let (digest, grant) = (digest.clone(), self.grant.clone());
@@ -144,6 +148,7 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        self.check_open().await?;
         if self.registry.blobs.needs_row() {
             let id = self.start_upload(digest.algorithm()).await?;
             let finished = self.finish(&id, body, digest).await;
@@ -169,6 +174,31 @@ impl Push<'_> {
             }
             // From here on a failure may have come after the row: what is left is for the sweep, which asks the database.
             registry.commit(&id, &mut session, &digest, &grant, false).await
+        })
+        .await
+    }
+
+    /// Takes over a file on this machine as a blob, without copying its bytes; they are read, and compared with the digest.
+    /// Says whether that could be done: `false` where the file lies on another file system, or blobs lie in a bucket.
+    pub async fn adopt_blob(&self, file: &Path, digest: &Digest) -> Result<bool, Error> {
+        self.check_open().await?;
+        let (registry, digest, grant) = (self.registry.clone(), digest.clone(), self.grant.clone());
+        let (id, file) = (UploadId::random(), file.to_owned());
+        on_its_own(async move {
+            if !registry.blobs.adopt(&id, &file).await? {
+                return Ok(false);
+            }
+            let mut session = Session::new(digest.algorithm());
+            let mut read = registry.blobs.resume(&id, &mut session).await;
+            if read.is_ok() {
+                read = registry.blobs.verify(&id, &session, &digest).await;
+            }
+            if let Err(error) = read {
+                registry.blobs.abandon(&id, Some(&session)).await?;
+                return Err(error.into());
+            }
+            registry.commit(&id, &mut session, &digest, &grant, false).await?;
+            Ok(true)
         })
         .await
     }

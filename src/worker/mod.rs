@@ -6,6 +6,7 @@ mod collect;
 mod follow;
 mod jobs;
 mod replicate;
+mod retention;
 mod running;
 mod scan;
 mod schedule;
@@ -104,6 +105,7 @@ impl Worker {
             }
             self.auth.audit.flush();
             self.auth.flush_token_uses();
+            self.registry.flush_pulls();
         }
     }
 

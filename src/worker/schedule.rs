@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, collect, scan};
+use super::{Worker, collect, retention, scan};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
 use crate::config::Config;
@@ -40,6 +40,7 @@ fn scheduled(config: &Config) -> Vec<Scheduled> {
     vec![
         line("advisories", "advisories.schedule", &config.advisories.schedule, scan::fetch_all()),
         line("gc", "gc.schedule", &config.gc.schedule, collect::job()),
+        line("retention", "retention.schedule", &config.retention.schedule, retention::job()),
     ]
 }
 

@@ -17,6 +17,7 @@ mod crash;
 mod disk;
 mod faults;
 mod idle;
+mod keep;
 mod ldap;
 mod limits;
 mod model;

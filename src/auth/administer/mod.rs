@@ -5,6 +5,7 @@ mod accounts;
 mod bindings;
 mod directories;
 mod groups;
+mod keep;
 mod own;
 mod tokens;
 mod trail;
@@ -18,6 +19,7 @@ use crate::meta::{self, Actor, Subject};
 use crate::oci::RepositoryPattern;
 
 pub use groups::is_group_name;
+pub use keep::Keep;
 pub use tokens::{NewSecret, TokenWish};
 pub use why::Explanation;
 

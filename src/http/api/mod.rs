@@ -10,17 +10,20 @@ mod event_stream;
 mod events;
 mod federation;
 mod groups;
+mod immutability;
 mod input;
 mod issuers;
 mod jobs;
 mod keys;
 mod plugin_views;
 mod plugins;
+mod locks;
 mod providers;
 mod quarantine;
 mod replication;
 mod replication_targets;
 mod repositories;
+mod retention;
 mod robots;
 mod roles;
 mod scans;
@@ -73,6 +76,14 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quarantine::put_rule, quarantine::remove_rule))
         .routes(routes!(advisories::status))
         .routes(routes!(advisories::import, advisories::fetch, advisories::remove))
+        .routes(routes!(locks::list, locks::add))
+        .routes(routes!(locks::show, locks::remove))
+        .routes(routes!(immutability::list, immutability::add))
+        .routes(routes!(immutability::show, immutability::remove))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::show, retention::put, retention::remove))
+        .routes(routes!(retention::dry_run))
+        .routes(routes!(retention::runs, retention::run))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::set_password))

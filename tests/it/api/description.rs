@@ -79,6 +79,8 @@ async fn populate(admin: &Client) {
     for (path, wish) in [
         ("plugins", json!({ "source": "bundled:freeze" })),
         ("robots", json!({ "name": "ci" })),
+        ("locks", json!({ "repository": "team/app", "reference": "v1", "why": "a" })),
+        ("immutability", json!({ "repositories": ["team/**"] })),
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
         ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),
@@ -103,6 +105,10 @@ async fn populate(admin: &Client) {
         (
             "federation/rules/ci",
             json!({ "issuer": "ci", "conditions": [{ "claim": "sub", "in": ["a"] }] }),
+        ),
+        (
+            "retention/policies/ci",
+            json!({ "repositories": ["team/**"], "keep": [{ "newest": 3 }], "drop": [{ "older_than": "9d" }] }),
         ),
         (
             "providers/ci",
@@ -165,7 +171,7 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "federation" | "providers" | "replication" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "replication" | "retention" | "webhooks" => "ci",
             "plugins" => "freeze",
             "groups" => "devs",
             "directories" => "corp",
