@@ -110,7 +110,7 @@ pub(super) async fn deliver(worker: &Worker, running: &Running) -> Result<Finish
         if to <= from {
             return Err(Failure::Retry("the plugin has not taken the next event".into()));
         }
-        worker.meta.follow_events(&name, from, to, Vec::new()).await?;
+        worker.meta.follow_events(&name, from, to, Vec::new(), Vec::new()).await?;
     }
 }
 
