@@ -7,7 +7,7 @@ use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By};
 use super::tx::Tx;
-use super::{Deleted, Error, Protection, Meta, manifest};
+use super::{Deleted, Error, Meta, Protection, manifest};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName, Tag};
 

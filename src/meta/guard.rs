@@ -155,7 +155,8 @@ impl<'a> Guard<'a> {
         let reference = Reference::Tag(tag.clone());
         let lock =
             self.locks.iter().find(|lock| forbids_deletion(lock) && lock.is_about(&reference));
-        let hold = lock.cloned().map(Protection::Lock).or_else(|| self.rule_on(tag, digest.clone()));
+        let hold =
+            lock.cloned().map(Protection::Lock).or_else(|| self.rule_on(tag, digest.clone()));
         hold.map(Box::new)
     }
 

@@ -6,7 +6,8 @@ use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
 use crate::meta::{
-    EventKind, Held, Lock, Protection, Referrer, StoredManifest, Subject, Summary, TagDetails, TagEvent,
+    EventKind, Held, Lock, Protection, Referrer, StoredManifest, Subject, Summary, TagDetails,
+    TagEvent,
 };
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 

@@ -24,9 +24,11 @@ impl<'r> Remove<'r> {
     fn settle(&self, deleted: Deleted, unknown: impl FnOnce() -> Error) -> Result<(), Error> {
         match deleted {
             Deleted::Done => Ok(()),
-            Deleted::Protected(by) => {
-                Err(Error::Protected { repository: self.repository().clone(), wanted: "delete", by })
-            }
+            Deleted::Protected(by) => Err(Error::Protected {
+                repository: self.repository().clone(),
+                wanted: "delete",
+                by,
+            }),
             // Whoever asks for what may be needed has looked at that before.
             Deleted::Unknown | Deleted::NeededBy(_) => Err(unknown()),
         }

@@ -171,7 +171,9 @@ async fn answers_are_as_they_are_described() {
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "federation" | "providers" | "replication" | "retention" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "replication" | "retention" | "webhooks" => {
+                "ci"
+            }
             "plugins" => "freeze",
             "groups" => "devs",
             "directories" => "corp",
