@@ -6,16 +6,19 @@ usage() {
     cat <<'HELP'
 Runs every test of Berth, and installs what is missing for them.
 
-Usage: ./test.sh [--fast | --clients [SUITE...]]
+Usage: ./test.sh [--fast | --clients [SUITE...] | --web]
 
   --fast                only `cargo test`: units and behaviour, no other programs but slapd
   --clients [SUITE...]  only real clients (skopeo, podman, docker, ...), all of them or those named
+  --web                 only the web UI, in a real browser
   --environment         print what a build uses, as assignments for a shell: CARGO, RUSTC, CARGO_TARGET_DIR
   --help                print this
 
 Buckets are tested with Garage (S3), Azurite and gcp-storage-emulator, which are installed once under
 ~/.cache/berth-tools; Garage takes some minutes to compile.
 Signing in is tested with oidc-provider, which npm installs once under ~/.cache/berth-tools.
+
+The web UI is built anew where Node is there, and driven by Debian's Chromium, which is installed if it is missing.
 
 Real clients need root, or sudo: they run in mount namespaces of their own and, for clients newer than
 this machine's, in a second Debian that is made once under ~/.cache/berth-forky.
@@ -148,6 +151,35 @@ client_suites() {
     rm -f "$log"
 }
 
+# The UI: that what is committed is what its sources build, that it fits the API, and that it works in a browser.
+web_suite() {
+    local log chromium code=0
+    if ! command -v npm >/dev/null; then
+        echo "there is no npm: the web UI is not tested" >&2
+        [ -z "${CI:-}" ] || add "web" 0 1
+        return 0
+    fi
+    if ! build_binary; then
+        add "web" 0 1
+        return 0
+    fi
+    chromium=$(command -v chromium || command -v chromium-browser || true)
+    if [ -z "$chromium" ] && command -v apt-get >/dev/null; then
+        echo "installing for the tests: chromium"
+        local root=()
+        [ "$(id -u)" = 0 ] || root=(sudo)
+        "${root[@]}" sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium' \
+            >/dev/null || echo "chromium could not be installed" >&2
+    fi
+    log=$(mktemp)
+    echo "== web"
+    (cd "$HERE/web" && npm ci --no-audit --no-fund --silent && npm run --silent verify &&
+        BERTH=$CARGO_TARGET_DIR/debug/berth npm test --silent) 2>&1 | tee "$log" || code=$?
+    if [ $code -ne 0 ] && ! grep -q '^FAIL ' "$log"; then echo 'FAIL web: it did not finish' >>"$log"; fi
+    add "web" "$(grep -c '^ok ' "$log")" "$(grep -c '^FAIL ' "$log")"
+    rm -f "$log"
+}
+
 finish() {
     echo
     if [ -s "$FAILURES" ]; then
@@ -165,6 +197,7 @@ main() {
         '') ;;
         --fast) what=cargo ;;
         --clients) what=clients ;;
+        --web) what=web ;;
         --environment)
             environment >&2
             printf 'export %s=%q\n' CARGO "$CARGO" RUSTC "$RUSTC" CARGO_TARGET_DIR "$CARGO_TARGET_DIR" PATH "$PATH"
@@ -184,8 +217,9 @@ main() {
     FAILURES=$(mktemp)
     trap 'rm -f "$FAILURES"' EXIT
     environment
-    [ $what = clients ] || cargo_tests
-    [ $what = cargo ] || client_suites "$@"
+    case $what in all | cargo) cargo_tests ;; esac
+    case $what in all | web) web_suite ;; esac
+    case $what in all | clients) client_suites "$@" ;; esac
     finish
 }
 

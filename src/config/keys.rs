@@ -106,4 +106,8 @@ pub const KEYS: &[(&str, &str)] = &[
     ("jobs.keep", "How long jobs that have ended, and deliveries to webhooks, can be looked at."),
     ("jobs.keep_failed", "How long jobs that failed can be looked at and tried again."),
     ("metrics.public", "Serve `/metrics` without credentials."),
+    (
+        "ui.enabled",
+        "Serve the web UI at `/ui/`, and send browsers there from `/`. Without it there are only the plain pages for signing in.",
+    ),
 ];

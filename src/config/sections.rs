@@ -32,6 +32,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// Figures for Prometheus.
     pub metrics: Metrics,
+    /// The web UI.
+    pub ui: Ui,
 }
 
 /// `[server]`
@@ -273,6 +275,20 @@ pub struct Jobs {
 pub struct Metrics {
     /// Serve `/metrics` without credentials.
     pub public: bool,
+}
+
+/// `[ui]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ui {
+    /// Serve the web UI.
+    pub enabled: bool,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 impl Default for Server {

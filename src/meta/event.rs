@@ -53,6 +53,8 @@ pub enum EventKind {
     TagPush,
     /// A tag was removed.
     TagDelete,
+    /// What is said of a repository was changed.
+    RepositoryChange,
     /// A repository was removed with everything in it.
     RepositoryDelete,
     /// An account was made.
@@ -91,7 +93,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -99,6 +101,7 @@ impl EventKind {
         Self::ManifestPull,
         Self::TagPush,
         Self::TagDelete,
+        Self::RepositoryChange,
         Self::RepositoryDelete,
         Self::AccountAdd,
         Self::AccountChange,
@@ -129,6 +132,7 @@ impl EventKind {
             Self::ManifestPull => "manifest.pull",
             Self::TagPush => "tag.push",
             Self::TagDelete => "tag.delete",
+            Self::RepositoryChange => "repository.change",
             Self::RepositoryDelete => "repository.delete",
             Self::AccountAdd => "account.add",
             Self::AccountChange => "account.change",

@@ -21,6 +21,7 @@ mod key;
 mod keys;
 mod lease;
 mod manifest;
+mod manifest_details;
 mod migrate;
 mod outbox;
 mod plugin;
@@ -30,9 +31,11 @@ mod repository;
 mod role;
 mod schedule;
 mod session;
+mod setup;
 mod subject;
 mod tag;
 mod token;
+mod traffic;
 mod trust;
 mod tx;
 mod upload;
@@ -66,6 +69,7 @@ pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
 pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
+pub use manifest_details::ManifestDetails;
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use refresh::RefreshToken;
@@ -73,9 +77,11 @@ pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
+pub use setup::SetupFinished;
 pub use subject::{InvalidSubject, Subject, SubjectKind};
-pub use tag::{TagDetails, TagEvent};
+pub use tag::{RepositoryTagEvent, TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
+pub use traffic::{DayOfGrowth, DayOfTraffic};
 pub use trust::{Trust, TrustChanged};
 pub use upload::UploadRow;
 pub use webhook::{Webhook, WebhookFormat, WebhookWish};
@@ -103,6 +109,7 @@ pub struct Meta {
     accounts: Arc<Cache<Arc<Account>>>,
     tokens: Arc<Cache<Arc<Token>>>,
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
+    pulls: Arc<traffic::Pulls>,
 }
 
 impl Meta {
@@ -130,6 +137,7 @@ impl Meta {
             })),
             tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
+            pulls: Arc::default(),
         })
     }
 

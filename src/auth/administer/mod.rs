@@ -6,6 +6,7 @@ mod bindings;
 mod directories;
 mod groups;
 mod own;
+mod setup;
 mod tokens;
 mod trail;
 mod trust;
@@ -18,6 +19,7 @@ use crate::meta::{self, Actor, Subject};
 use crate::oci::RepositoryPattern;
 
 pub use groups::is_group_name;
+pub use setup::FIRST_ADMINISTRATOR;
 pub use tokens::{NewSecret, TokenWish};
 pub use why::Explanation;
 
