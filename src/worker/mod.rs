@@ -30,7 +30,7 @@ use crate::remote::Hooks;
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
 /// How often it is counted how much there is.
-const COUNT_EVERY: Duration = Duration::from_mins(5);
+const COUNT_EVERY: Duration = Duration::from_mins(1);
 
 /// How often jobs that ended long ago are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);

@@ -46,7 +46,7 @@ pub(super) struct Growth {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Statistics {
     traffic: Vec<Traffic>,
-    /// Counted every five minutes; the last entry is of today.
+    /// Counted every minute; the last entry is of today.
     growth: Vec<Growth>,
 }
 

@@ -29,9 +29,10 @@ export function plot(
       cursor: { y: false, points: { size: 7 } },
       legend: { show: false },
       padding: [8, 6, 0, 0],
-      scales: { x: { time: true }, y: { range: (_plot, _low, high) => [0, Math.max(high ?? 1, 1) * 1.12] } },
+      // Half a day on both sides, so that the bars of the first and the last day are whole.
+      scales: { x: { time: true, range: (_plot, low, high) => [low - 50_000, high + 50_000] }, y: { range: (_plot, _low, high) => [0, Math.max(high ?? 1, 1) * 1.12] } },
       axes: [
-        { ...axis, grid: { show: false }, space: 70, values: '{MMM} {D}' },
+        { ...axis, grid: { show: false }, size: 26, space: 70, incrs: [86_400, 2 * 86_400, 7 * 86_400, 14 * 86_400, 30 * 86_400, 61 * 86_400, 122 * 86_400], values: '{MMM} {D}' },
         {
           ...axis,
           grid: { stroke: line, width: 1 },
