@@ -20,6 +20,9 @@ pub(super) enum JobsCommand {
     /// End a job; one that runs is told to
     #[command(after_help = "Example:\n  berth jobs cancel 7")]
     Cancel(Numbered),
+    /// Show what Berth does again and again, when it did so last, and when it will next
+    #[command(after_help = "Example:\n  berth jobs schedules")]
+    Schedules(Schedules),
     /// Try a job again that failed or was cancelled
     #[command(after_help = "Example:\n  berth jobs retry 7")]
     Retry(Numbered),
@@ -55,6 +58,15 @@ pub(super) struct Show {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct Schedules {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Numbered {
     /// The job's number
     id: i64,
@@ -67,6 +79,7 @@ impl JobsCommand {
         match self {
             Self::List(command) => command.run().await,
             Self::Show(command) => command.run().await,
+            Self::Schedules(command) => command.run().await,
             Self::Cancel(command) => command.change("cancel").await,
             Self::Retry(command) => command.change("retry").await,
         }
@@ -135,6 +148,33 @@ impl Show {
         for line in whole["log"].as_array().into_iter().flatten() {
             print(&format!("{}  {}", text(line, "at"), text(line, "message")))?;
         }
+        Ok(())
+    }
+}
+
+impl Schedules {
+    async fn run(self) -> anyhow::Result<()> {
+        let api = self.target.open().await?;
+        let found: Value = api.get("api/v1/schedules").await?;
+        api.close().await;
+        if self.json {
+            return print_json(&found["schedules"]);
+        }
+        let mut table =
+            Table::new(&["NAME", "SCHEDULE", "NEXT", "LAST", ">JOB", "STATE", "RESULT"]);
+        for schedule in found["schedules"].as_array().into_iter().flatten() {
+            let (rule, job) = (text(schedule, "rule"), &schedule["last_job"]);
+            table.row([
+                text(schedule, "name"),
+                if rule.is_empty() { format!("off ({})", text(schedule, "key")) } else { rule },
+                text(schedule, "next_run_at"),
+                text(schedule, "last_run_at"),
+                text(job, "id"),
+                text(job, "state"),
+                text(job, "reason"),
+            ]);
+        }
+        table.print()?;
         Ok(())
     }
 }

@@ -105,6 +105,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("jobs.keep", "How long jobs that have ended, and deliveries to webhooks, can be looked at."),
     ("jobs.keep_failed", "How long jobs that failed can be looked at and tried again."),
+    (
+        "gc.schedule",
+        "When garbage is collected: minute, hour, day of the month, month, day of the week, and a time zone if it is not UTC, such as `0 3 * * * Europe/Berlin`. Empty: only when somebody asks.",
+    ),
     ("metrics.public", "Serve `/metrics` without credentials."),
     (
         "ui.enabled",

@@ -14,7 +14,7 @@ pub use document::read_document;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
-    Audit, Auth, Backend, ClientAuth, Config, Jobs, Log, LogFormat, Metrics, Redirect,
+    Audit, Auth, Backend, ClientAuth, Config, Gc, Jobs, Log, LogFormat, Metrics, Redirect,
     RedirectRule, Registry, Reserve, Server, Storage, Tls, Uploads,
 };
 pub use values::{ByteSize, HumanDuration};

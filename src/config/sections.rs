@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::values::{ByteSize, HumanDuration};
+use crate::clock::Cron;
 
 /// Every setting, checked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub audit: Audit,
     /// Work that waits.
     pub jobs: Jobs,
+    /// Garbage.
+    pub gc: Gc,
     /// Figures for Prometheus.
     pub metrics: Metrics,
     /// The web UI.
@@ -269,6 +272,15 @@ pub struct Jobs {
     pub keep_failed: HumanDuration,
 }
 
+/// `[gc]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gc {
+    /// When garbage is collected.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+}
+
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -351,6 +363,12 @@ impl Default for Jobs {
             keep: HumanDuration::seconds(7 * 86_400),
             keep_failed: HumanDuration::seconds(30 * 86_400),
         }
+    }
+}
+
+impl Default for Gc {
+    fn default() -> Self {
+        Self { schedule: "0 3 * * *".parse().ok() }
     }
 }
 

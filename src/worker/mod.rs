@@ -2,9 +2,11 @@
 //! the use of tokens.
 
 mod admin;
+mod collect;
 mod follow;
 mod jobs;
 mod running;
+mod schedule;
 mod uploads;
 mod webhook;
 
@@ -15,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use running::{Failure, Finished, Running};
+pub use schedule::{ScheduleState, Scheduled};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
 
@@ -62,6 +65,7 @@ impl Worker {
         tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_growth(stop.clone()));
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).run_jobs(stop.clone()));
         tasks.spawn(Arc::clone(&worker).forget_jobs(stop));
         tasks.close();

@@ -11,9 +11,6 @@ use crate::registry;
 /// How often abandoned uploads are looked for.
 const PURGE_EVERY: Duration = Duration::from_mins(1);
 
-/// How often multipart uploads are looked for that were left open: a crash leaves some, and a bucket that was away.
-const END_MULTIPARTS_EVERY: Duration = Duration::from_hours(24);
-
 /// Why a piece of work failed; it is tried again.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -47,17 +44,9 @@ impl Worker {
             Err(error) => tracing::error!(%error, "could not sweep interrupted uploads: {error}"),
         }
         let mut ticks = tokio::time::interval(PURGE_EVERY);
-        let mut days = tokio::time::interval(END_MULTIPARTS_EVERY);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                _ = days.tick() => {
-                    tokio::select! {
-                        ended = self.end_multiparts() => tell_of_multiparts(ended),
-                        () = stop.cancelled() => break,
-                    }
-                    continue;
-                }
                 () = stop.cancelled() => break,
             }
             let purged = tokio::select! {
@@ -113,17 +102,5 @@ impl Worker {
             }
         }
         Ok(removed)
-    }
-}
-
-fn tell_of_multiparts(ended: Result<u64, Error>) {
-    match ended {
-        Ok(0) => {}
-        Ok(ended) => {
-            tracing::info!(ended, "ended {ended} multipart uploads that were left open");
-        }
-        Err(error) => {
-            tracing::warn!(%error, "could not end multipart uploads that were left open: {error}");
-        }
     }
 }

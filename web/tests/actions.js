@@ -199,7 +199,7 @@ export async function actions({ page, check, client, settled, visit, berth, stat
     await page.getByText(/Rule \d+ is removed/).waitFor();
   });
   await check('the audit trail is filtered, verified, and shows what happens now', async () => {
-    await open('/ui/activity?kind=tag.*');
+    await open('/ui/activity?kind=tag.push');
     await button('Verify the trail').click();
     await page.getByText(/whole: /).waitFor();
     await client.image('team/app', 'live', { layers: [{ command: 'ADD live', files: { live: 'live' } }] });

@@ -19,6 +19,7 @@ mod providers;
 mod repositories;
 mod robots;
 mod roles;
+mod schedules;
 mod session;
 mod setup;
 mod statistics;
@@ -102,6 +103,7 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(jobs::show))
         .routes(routes!(jobs::cancel))
         .routes(routes!(jobs::retry))
+        .routes(routes!(schedules::list))
         .routes(routes!(webhooks::list, webhooks::add))
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))

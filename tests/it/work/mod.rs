@@ -2,6 +2,7 @@
 
 mod crash;
 mod jobs;
+mod schedules;
 mod stream;
 mod webhooks;
 
