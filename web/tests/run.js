@@ -153,6 +153,7 @@ try {
     'why': '/ui/access/why?subject=user:ann&action=push&repository=team/app',
     'audit': '/ui/activity',
     'jobs': '/ui/activity/jobs',
+    'schedules': '/ui/activity/schedules',
     'webhooks': '/ui/activity/webhooks',
     'webhook': '/ui/activity/webhooks/rollout',
     'settings': '/ui/settings',
