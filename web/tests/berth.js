@@ -11,7 +11,7 @@ export const PASSWORD = 'correct horse battery';
 /** Starts `berth serve` on an empty data directory; knows where it listens and what it printed. */
 export async function startBerth(program, extra = []) {
   const data = mkdtempSync(join(tmpdir(), 'berth-web-'));
-  const child = spawn(program, ['serve', '--listen', '127.0.0.1:0', '--data', data, '--set', 'storage.reserve="1MiB"', ...extra], {
+  const child = spawn(program, ['serve', '--listen', '127.0.0.1:0', '--data', data, '--set', 'storage.reserve=1MiB', ...extra], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, HOME: data, BERTH_LOG_FILTER: 'error' },
   });

@@ -445,7 +445,7 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["TrialView"];
+                        "application/json": components["schemas"]["DirectoryTrial"];
                     };
                 };
                 /** @description what was wrong, as everywhere in this registry */
@@ -2959,6 +2959,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what Berth does again and again
+         * @description With when it was last due, what came of that, and when it is due next.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Schedules"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/session": {
         parameters: {
             query?: never;
@@ -4335,6 +4382,12 @@ export interface components {
             /** @description Which entry a user is (RFC 4515); `{user}` stands for the name that they log in with. */
             user_filter?: string | null;
         };
+        /** @description What came of trying a directory. */
+        DirectoryTrial: {
+            /** @description Whether everything worked. */
+            is_good: boolean;
+            steps: components["schemas"]["StepView"][];
+        };
         /** @description A directory. The password of the one who searches is never shown. */
         DirectoryView: {
             /**
@@ -5009,6 +5062,29 @@ export interface components {
             role?: string | null;
             subject: string;
         };
+        /** @description Something that is done again and again. */
+        ScheduleView: {
+            /**
+             * @description The setting that says when.
+             * @example gc.schedule
+             */
+            key: string;
+            last_job?: components["schemas"]["JobView"] | null;
+            /** @description When it was last due. */
+            last_run_at?: string | null;
+            name: string;
+            /** @description `null` if it is off, or nobody has served since it was set. */
+            next_run_at?: string | null;
+            /**
+             * @description As a crontab has it, and a time zone; `null`: only when somebody asks.
+             * @example 0 3 * * * Europe/Berlin
+             */
+            rule?: string | null;
+        };
+        /** @description All of them. */
+        Schedules: {
+            schedules: components["schemas"]["ScheduleView"][];
+        };
         /** @description A browser that is signed in. */
         SessionView: {
             /** @description What every change has to repeat in the header `X-CSRF-Token`. */
@@ -5048,7 +5124,7 @@ export interface components {
         };
         /** @description The registry over time. Days without anything are left out. */
         Statistics: {
-            /** @description Counted every five minutes; the last entry is of today. */
+            /** @description Counted every minute; the last entry is of today. */
             growth: components["schemas"]["Growth"][];
             traffic: components["schemas"]["Traffic"][];
         };
