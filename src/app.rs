@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::auth::{self, Auth};
 use crate::blob::{self, BlobStore, Probe};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::install::{DeclaredError, Installer};
 use crate::meta::{self, Meta};
 use crate::metrics::{Metrics, PluginCalls};
@@ -25,6 +25,8 @@ use crate::worker::{Replication, Worker};
 pub struct App {
     /// The settings.
     pub config: Config,
+    /// Every setting as it is written, and where it came from; not known to those who made a configuration by hand.
+    pub settings: OnceLock<Vec<(String, String, Source)>>,
     /// The time.
     pub clock: Clock,
     /// Rows.
@@ -263,6 +265,7 @@ impl App {
         let lock = Mutex::new(lock);
         Ok(Arc::new(Self {
             config,
+            settings: OnceLock::new(),
             clock,
             meta,
             blobs,
@@ -305,6 +308,7 @@ impl App {
         // Requests may have ended after the worker.
         self.auth.audit.flush();
         self.auth.flush_token_uses();
+        self.meta.flush_pulls();
         self.meta.close().await;
         // The next process may begin, even while something here still holds the app.
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -315,6 +319,12 @@ impl App {
         self.meta.ping().await?;
         self.blobs.ping().await?;
         Ok(())
+    }
+
+    /// When this process began.
+    #[must_use]
+    pub const fn started(&self) -> SystemTime {
+        self.started
     }
 
     /// Bytes of the database file.

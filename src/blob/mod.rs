@@ -33,7 +33,7 @@ pub use object::{Finding, ObjectReader, OpenMultipart};
 pub use probe::{Probe, Step};
 pub use redirect::Asker;
 pub use session::Session;
-pub use space::Space;
+pub use space::{Free, Space};
 
 use local::LocalStore;
 use object::ObjectStore;

@@ -130,4 +130,8 @@ pub const KEYS: &[(&str, &str)] = &[
         "plugins.trusted_keys",
         "Files with public keys (`cosign.pub`) of those whose plugins are trusted. Plugins themselves are `[plugins.NAME]`, see `docs/plugins-admin.md`.",
     ),
+    (
+        "ui.enabled",
+        "Serve the web UI at `/ui/`, and send browsers there from `/`. Without it there are only the plain pages for signing in.",
+    ),
 ];

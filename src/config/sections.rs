@@ -41,6 +41,8 @@ pub struct Config {
     pub metrics: Metrics,
     /// Plugins.
     pub plugins: Plugins,
+    /// The web UI.
+    pub ui: Ui,
 }
 
 /// `[server]`
@@ -375,6 +377,20 @@ pub struct DeclaredPlugin {
     /// How its hooks are used.
     #[serde(default)]
     pub hooks: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `[ui]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ui {
+    /// Serve the web UI.
+    pub enabled: bool,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 impl Default for Server {

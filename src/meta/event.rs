@@ -53,6 +53,8 @@ pub enum EventKind {
     TagPush,
     /// A tag was removed.
     TagDelete,
+    /// What is said of a repository was changed.
+    RepositoryChange,
     /// A repository was removed with everything in it.
     RepositoryDelete,
     /// A repository, tag or digest was locked, or its lock changed.
@@ -119,7 +121,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -127,6 +129,7 @@ impl EventKind {
         Self::ManifestPull,
         Self::TagPush,
         Self::TagDelete,
+        Self::RepositoryChange,
         Self::RepositoryDelete,
         Self::LockAdd,
         Self::LockRemove,
@@ -171,6 +174,7 @@ impl EventKind {
             Self::ManifestPull => "manifest.pull",
             Self::TagPush => "tag.push",
             Self::TagDelete => "tag.delete",
+            Self::RepositoryChange => "repository.change",
             Self::RepositoryDelete => "repository.delete",
             Self::LockAdd => "lock.add",
             Self::LockRemove => "lock.remove",

@@ -11,6 +11,7 @@ use super::guard::{Guard, Protection};
 use super::quarantine::{self, Held, Hold};
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By, Target};
+use super::traffic;
 use super::tx::Tx;
 use super::{Error, Meta};
 use crate::clock::Timestamp;
@@ -137,7 +138,7 @@ pub(super) fn is_owned(
 }
 
 /// The row of a manifest that a repository owns.
-fn find_owned(
+pub(super) fn find_owned(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
     digest: &Digest,
@@ -379,6 +380,7 @@ fn put(
         return Ok(Err(Refusal::Missing(missing_children)));
     }
     let repository = repository::ensure(tx, name, by.now)?;
+    traffic::count_push(tx, repository, by.now)?;
     let id = ensure(tx, put, children_bytes, by.now)?;
     own(tx, repository, id, put, by)?;
     let target = Target {

@@ -19,6 +19,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (9, include_str!("migrations/0009_replication.sql")),
     (10, include_str!("migrations/0010_lock.sql")),
     (11, include_str!("migrations/0011_retention.sql")),
+    (12, include_str!("migrations/0012_web.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

@@ -27,6 +27,7 @@ mod keys;
 mod lease;
 mod lock;
 mod manifest;
+mod manifest_details;
 mod migrate;
 mod outbox;
 mod plugin;
@@ -43,9 +44,11 @@ mod scan_change;
 mod scan_search;
 mod schedule;
 mod session;
+mod setup;
 mod subject;
 mod tag;
 mod token;
+mod traffic;
 mod trust;
 mod tx;
 mod upload;
@@ -85,6 +88,7 @@ pub use key::SigningKey;
 pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use lock::{Forbidden, Lock, NewLock};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
+pub use manifest_details::ManifestDetails;
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
@@ -103,9 +107,11 @@ pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, Sev
 pub use scan_search::{FindingFilter, Located, ScanPlace};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
+pub use setup::SetupFinished;
 pub use subject::{InvalidSubject, Subject, SubjectKind};
-pub use tag::{TagDetails, TagEvent};
+pub use tag::{RepositoryTagEvent, TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
+pub use traffic::{DayOfGrowth, DayOfTraffic};
 pub use trust::{Trust, TrustChanged};
 pub use upload::UploadRow;
 pub use webhook::{Webhook, WebhookFormat, WebhookWish};
@@ -134,6 +140,7 @@ pub struct Meta {
     tokens: Arc<Cache<Arc<Token>>>,
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
     locks: Arc<parking_lot::RwLock<Option<lock::Locks>>>,
+    pulls: Arc<traffic::Pulls>,
 }
 
 impl Meta {
@@ -162,6 +169,7 @@ impl Meta {
             tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
             locks: Arc::default(),
+            pulls: Arc::default(),
         })
     }
 

@@ -38,7 +38,16 @@ pub struct Summary {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When a manifest was last pushed.
+    pub pushed_at: Option<Timestamp>,
+    /// When a manifest was last pulled.
+    pub pulled_at: Option<Timestamp>,
+    /// What it is about, as Markdown.
+    pub description: String,
 }
+
+const COLUMNS: &str =
+    "name, tags, manifests, size_bytes, created_at, updated_at, pushed_at, pulled_at, description";
 
 pub(super) fn find(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<RepositoryId>, Error> {
     tx.find("SELECT id FROM repository WHERE name = $1", (name,), |row| row.get("id"))
@@ -125,6 +134,9 @@ fn summary(row: &Row<'_>) -> Result<Summary, Error> {
         size_bytes: row.get("size_bytes")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        pushed_at: row.get("pushed_at")?,
+        pulled_at: row.get("pulled_at")?,
+        description: row.get("description")?,
     })
 }
 
@@ -139,16 +151,15 @@ impl Meta {
         let (from, until) = (from.to_owned(), until.to_owned());
         self.db
             .read(move |tx| {
-                tx.query(
-                    "SELECT name, tags, manifests, size_bytes, created_at, updated_at
+                let sql = format!(
+                    "SELECT {COLUMNS}
                        FROM repository
                       WHERE name >= $1
                         AND name < $2
                       ORDER BY name
-                      LIMIT $3",
-                    (&from, &until, limit),
-                    summary,
-                )
+                      LIMIT $3"
+                );
+                tx.query(&sql, (&from, &until, limit), summary)
             })
             .await
     }
@@ -158,13 +169,35 @@ impl Meta {
         let name = name.clone();
         self.db
             .read(move |tx| {
-                tx.find(
-                    "SELECT name, tags, manifests, size_bytes, created_at, updated_at
-                       FROM repository
-                      WHERE name = $1",
-                    (&name,),
-                    summary,
-                )
+                let sql = format!("SELECT {COLUMNS} FROM repository WHERE name = $1");
+                tx.find(&sql, (&name,), summary)
+            })
+            .await
+    }
+
+    /// Says what a repository is about; whether there is one.
+    pub async fn describe_repository(
+        &self,
+        name: &RepositoryName,
+        description: String,
+        actor: &Actor,
+    ) -> Result<bool, Error> {
+        let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let changed = tx.execute(
+                    "UPDATE repository SET description = $1 WHERE name = $2",
+                    (&description, &name),
+                )?;
+                if changed > 0 {
+                    let detail = serde_json::json!({ "description_bytes": description.len() });
+                    let event = NewEvent {
+                        target: None,
+                        ..NewEvent::of(EventKind::RepositoryChange, &name, "").with(detail)
+                    };
+                    event::append(tx, event, &actor, now)?;
+                }
+                Ok(changed > 0)
             })
             .await
     }

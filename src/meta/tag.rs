@@ -42,6 +42,15 @@ pub struct TagEvent {
     pub at: Timestamp,
 }
 
+/// A step of some tag's history in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryTagEvent {
+    /// Whose.
+    pub tag: Tag,
+    /// What happened.
+    pub event: TagEvent,
+}
+
 /// What a tag points at.
 pub(super) fn find_target(
     tx: &mut Tx<'_>,
@@ -193,6 +202,17 @@ fn details(row: &Row<'_>) -> Result<TagDetails, Error> {
     })
 }
 
+fn tag_event(row: &Row<'_>) -> Result<TagEvent, Error> {
+    Ok(TagEvent {
+        id: row.get("id")?,
+        action: row.get("action")?,
+        digest: row.get("digest")?,
+        previous: row.get("previous")?,
+        actor: row.get("actor")?,
+        at: row.get("at")?,
+    })
+}
+
 impl Meta {
     /// Up to `limit` tags in the order of their bytes, those after `after`; `None` if there is no such repository.
     pub async fn list_tags(
@@ -322,16 +342,32 @@ impl Meta {
                       ORDER BY event.id DESC
                       LIMIT $4",
                     (&name, &tag, before, limit),
-                    |row| {
-                        Ok(TagEvent {
-                            id: row.get("id")?,
-                            action: row.get("action")?,
-                            digest: row.get("digest")?,
-                            previous: row.get("previous")?,
-                            actor: row.get("actor")?,
-                            at: row.get("at")?,
-                        })
-                    },
+                    tag_event,
+                )
+            })
+            .await
+    }
+
+    /// Up to `limit` steps of the history of all tags of a repository, the latest first, those before the step `before`.
+    pub async fn list_repository_tag_events(
+        &self,
+        name: &RepositoryName,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<Vec<RepositoryTagEvent>, Error> {
+        let (name, before) = (name.clone(), before.unwrap_or(u64::MAX));
+        self.db
+            .read(move |tx| {
+                tx.query(
+                    "SELECT event.id, event.name, event.action, event.digest, event.previous, event.actor, event.at
+                       FROM repository
+                       JOIN tag_event AS event ON event.repository_id = repository.id
+                      WHERE repository.name = $1
+                        AND event.id < $2
+                      ORDER BY event.id DESC
+                      LIMIT $3",
+                    (&name, before, limit),
+                    |row| Ok(RepositoryTagEvent { tag: row.get("name")?, event: tag_event(row)? }),
                 )
             })
             .await

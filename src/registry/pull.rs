@@ -5,9 +5,10 @@ use std::sync::Arc;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
+use crate::clock::Timestamp;
 use crate::meta::{
-    EventKind, Held, Lock, Protection, Referrer, StoredManifest, Subject, Summary, TagDetails,
-    TagEvent,
+    DayOfTraffic, EventKind, Held, Lock, ManifestDetails, Protection, Referrer, RepositoryTagEvent,
+    StoredManifest, Subject, Summary, TagDetails, TagEvent,
 };
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
@@ -134,6 +135,37 @@ impl<'r> Pull<'r> {
     pub fn used(&self, digest: &Digest) {
         let key = (self.repository().clone(), digest.clone());
         self.registry.pulls.lock().insert(key, self.registry.clock.now());
+    }
+
+    /// What people look at of a manifest, beside its bytes.
+    pub async fn manifest_details(&self, digest: &Digest) -> Result<ManifestDetails, Error> {
+        let found = self.registry.meta.find_manifest_details(self.repository(), digest).await?;
+        found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: digest.clone().into(),
+        })
+    }
+
+    /// Counts a pull, for those who ask how much something is used.
+    pub fn count(&self) {
+        self.registry.meta.note_pull(self.repository());
+    }
+
+    /// Pulls and pushes of each day since `since` on which there were any.
+    pub async fn traffic(&self, since: Timestamp) -> Result<Vec<DayOfTraffic>, Error> {
+        Ok(self.registry.meta.list_traffic(Some(self.repository().clone()), since).await?)
+    }
+
+    /// Steps of the history of all tags, the latest first.
+    pub async fn history(
+        &self,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<Page<RepositoryTagEvent>, Error> {
+        let limit_and_one = limit.saturating_add(1);
+        let events =
+            self.registry.meta.list_repository_tag_events(self.repository(), before, limit_and_one);
+        Ok(Page::cut(events.await?, limit))
     }
 
     /// Writes down that a manifest was pulled.

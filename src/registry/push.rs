@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::admission::Admitted;
 use super::{Error, Registry};
 use crate::auth::Grant;
-use crate::meta::{Lock, Precondition, Protection, PutManifest, Refusal};
+use crate::meta::{Lock, Precondition, Protection, PutManifest, Refusal, TagDetails};
 use crate::oci::{Action, Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 /// The right to write to a repository.
@@ -75,6 +75,33 @@ impl<'r> Push<'r> {
             return Ok(());
         }
         Err(Error::OnlySignatures(self.repository().clone()))
+    }
+
+    /// Points a tag at a manifest that the repository has.
+    pub async fn point(&self, tag: Tag, digest: &Digest) -> Result<Pushed, Error> {
+        let reference = Reference::Digest(digest.clone());
+        let found = self.registry.meta.find_manifest(self.repository(), &reference).await?;
+        let stored = found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: reference.clone(),
+        })?;
+        self.manifest(NewManifest {
+            reference,
+            tags: vec![tag],
+            media_type: Some(stored.media_type.clone()),
+            bytes: stored.body.clone(),
+            preconditions: Vec::new(),
+        })
+        .await
+    }
+
+    /// What is known of a tag that was just written.
+    pub async fn tag(&self, tag: &Tag) -> Result<TagDetails, Error> {
+        let found = self.registry.meta.find_tag(self.repository(), tag).await?;
+        found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: tag.clone().into(),
+        })
     }
 
     /// Stores a manifest and points tags at it. What it refers to must be in this repository: whether it exists elsewhere

@@ -39,6 +39,9 @@ use crate::remote::{Hooks, Outbound};
 /// How often what is noted in memory is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
 
+/// How often it is counted how much there is.
+const COUNT_EVERY: Duration = Duration::from_mins(1);
+
 /// How often jobs that ended long ago are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
 
@@ -76,6 +79,7 @@ impl Worker {
         let (worker, tasks) = (Arc::new(self), TaskTracker::new());
         tasks.spawn(Arc::clone(&worker).keep_uploads(started, stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_growth(stop.clone()));
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_replication_schedules(stop.clone()));
@@ -106,6 +110,21 @@ impl Worker {
             self.auth.audit.flush();
             self.auth.flush_token_uses();
             self.registry.flush_pulls();
+            self.meta.flush_pulls();
+        }
+    }
+
+    /// Counts what there is, again and again.
+    async fn keep_growth(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(COUNT_EVERY);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.meta.note_growth().await {
+                tracing::error!(%error, "could not count what there is: {error}");
+            }
         }
     }
 

@@ -32,5 +32,6 @@ mod stall;
 mod support;
 mod tidy;
 mod tls;
+mod ui;
 mod v2;
 mod work;

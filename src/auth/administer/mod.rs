@@ -7,6 +7,7 @@ mod directories;
 mod groups;
 mod keep;
 mod own;
+mod setup;
 mod tokens;
 mod trail;
 mod trust;
@@ -20,6 +21,7 @@ use crate::oci::RepositoryPattern;
 
 pub use groups::is_group_name;
 pub use keep::Keep;
+pub use setup::FIRST_ADMINISTRATOR;
 pub use tokens::{NewSecret, TokenWish};
 pub use why::Explanation;
 

@@ -15,7 +15,9 @@ mod input;
 mod issuers;
 mod jobs;
 mod keys;
+mod layers;
 mod locks;
+mod manifests;
 mod plugin_views;
 mod plugins;
 mod providers;
@@ -29,6 +31,9 @@ mod roles;
 mod scans;
 mod schedules;
 mod session;
+mod setup;
+mod statistics;
+mod system;
 mod tags;
 mod tokens;
 mod users;
@@ -59,11 +64,19 @@ const PAGE: u64 = 1000;
 fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(session::show, session::sign_in, session::sign_out))
+        .routes(routes!(setup::check))
+        .routes(routes!(setup::finish))
         .routes(routes!(repositories::list))
         .routes(routes!(repositories::show, repositories::change, repositories::delete))
         .routes(routes!(repositories::access))
+        .routes(routes!(repositories::timeline))
+        .routes(routes!(statistics::repository))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::referrers))
+        .routes(routes!(layers::files))
+        .routes(routes!(layers::content))
         .routes(routes!(tags::list))
-        .routes(routes!(tags::show, tags::delete))
+        .routes(routes!(tags::show, tags::point, tags::delete))
         .routes(routes!(tags::history))
         .routes(routes!(scans::show, scans::request))
         .routes(routes!(scans::findings))
@@ -144,6 +157,10 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replication::show, replication::change, replication::remove))
         .routes(routes!(replication::run))
         .routes(routes!(replication::states))
+        .routes(routes!(statistics::registry))
+        .routes(routes!(system::show))
+        .routes(routes!(system::configuration))
+        .routes(routes!(system::warnings))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }
@@ -200,10 +217,20 @@ pub(super) fn description() -> OpenApi {
             .content("application/json", content)
             .build()
     };
-    for item in api.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
+    for (path, item) in &mut api.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            // Handlers of different resources have the same name; those who make clients want one for each.
+            let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            operation.operation_id = Some(format!("{method}_{}", words.join("_")));
             operation.responses.responses.insert("default".into(), RefOr::T(error()));
         }
     }
