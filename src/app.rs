@@ -16,7 +16,7 @@ use crate::meta::{self, Meta};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks};
-use crate::worker::Worker;
+use crate::worker::{CollectedTotal, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -165,8 +165,7 @@ impl App {
             check_bucket(&blobs).await?;
         }
         let auth = Auth::open(meta.clone(), clock.clone(), config.auth.clone()).await?;
-        let registry =
-            Registry::new(meta.clone(), blobs.clone(), clock.clone(), config.registry.clone());
+        let registry = Registry::new(meta.clone(), blobs.clone(), clock.clone(), &config);
         let worker = Worker {
             config: Arc::new(config.clone()),
             clock: clock.clone(),
@@ -175,6 +174,7 @@ impl App {
             auth: auth.clone(),
             registry: registry.clone(),
             hooks: Hooks::new()?,
+            collected: CollectedTotal::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();

@@ -85,13 +85,15 @@ pub enum EventKind {
     SessionStart,
     /// Somebody signed out.
     SessionEnd,
+    /// Garbage was collected.
+    GarbageCollect,
     /// A request was refused: not logged in, wrong credentials, not allowed, or too many failures.
     RequestRefuse,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -115,6 +117,7 @@ impl EventKind {
         Self::WebhookChange,
         Self::SessionStart,
         Self::SessionEnd,
+        Self::GarbageCollect,
         Self::RequestRefuse,
     ];
 
@@ -145,6 +148,7 @@ impl EventKind {
             Self::WebhookChange => "webhook.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
+            Self::GarbageCollect => "garbage.collect",
             Self::RequestRefuse => "request.refuse",
         }
     }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (4, include_str!("migrations/0004_directory.sql")),
     (5, include_str!("migrations/0005_jobs.sql")),
     (6, include_str!("migrations/0006_plugin.sql")),
+    (7, include_str!("migrations/0007_upkeep.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

@@ -14,12 +14,14 @@ mod directory;
 mod error;
 mod event;
 mod federation;
+mod garbage;
 mod group;
 mod issuer;
 mod job;
 mod key;
 mod keys;
 mod lease;
+mod loose;
 mod manifest;
 mod migrate;
 mod outbox;
@@ -33,8 +35,10 @@ mod session;
 mod subject;
 mod tag;
 mod token;
+mod trash;
 mod trust;
 mod tx;
+mod upkeep;
 mod upload;
 mod webhook;
 
@@ -48,7 +52,7 @@ pub use account::{
     RoleEverywhere,
 };
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
-pub use blob::{Location, StoredBlob};
+pub use blob::{CommittedBlob, Location, NewBlob, StoredBlob};
 pub use db::Stats;
 pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
 pub use directory::{
@@ -60,6 +64,7 @@ pub use event::{
     NewEvent, Place,
 };
 pub use federation::{Condition, FederationRule, Test};
+pub use garbage::{Collected, DeadObject, Garbage};
 pub use group::{Group, Member, MemberChanged};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
@@ -76,12 +81,15 @@ pub use session::{NewSession, Session};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
+pub use trash::{RollBack, TrashCount, TrashEntry, TrashPlace, Undeleted};
 pub use trust::{Trust, TrustChanged};
+pub use upkeep::{Upkeep, UpkeepKind};
 pub use upload::UploadRow;
 pub use webhook::{Webhook, WebhookFormat, WebhookWish};
 
 use tokio::sync::watch;
 
+use blob::signed;
 use cache::Cache;
 use db::Db;
 

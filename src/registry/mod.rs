@@ -10,15 +10,18 @@ mod pull;
 mod push;
 mod remove;
 mod sessions;
+mod undo;
 mod upload;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use catalog::Catalog;
 pub use error::Error;
 pub use pull::{Blob, Page, Pull};
 pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
+pub use undo::{Restored, Undo};
 pub use upload::{BodyPart, Mounted};
 
 use sessions::Sessions;
@@ -35,16 +38,20 @@ use crate::oci::{Action, RepositoryName, UploadId};
 pub struct Registry {
     meta: Meta,
     blobs: BlobStore,
+    clock: Clock,
     config: config::Registry,
+    /// How long what is not needed is kept.
+    grace: Duration,
     sessions: Arc<Sessions>,
 }
 
 impl Registry {
     /// Puts the registry together.
     #[must_use]
-    pub fn new(meta: Meta, blobs: BlobStore, clock: Clock, config: config::Registry) -> Self {
-        let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock));
-        Self { meta, blobs, config, sessions }
+    pub fn new(meta: Meta, blobs: BlobStore, clock: Clock, config: &config::Config) -> Self {
+        let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock.clone()));
+        let grace = config.gc.grace.get();
+        Self { meta, blobs, clock, config: config.registry.clone(), grace, sessions }
     }
 
     /// Reading a repository.
@@ -72,6 +79,15 @@ impl Registry {
         name: RepositoryName,
     ) -> Result<Remove<'_>, Refusal> {
         Ok(Remove::new(self, principal.grant(Action::Delete, name)?))
+    }
+
+    /// Bringing back what was deleted from a repository.
+    pub fn undo_in(
+        &self,
+        principal: &Principal,
+        name: RepositoryName,
+    ) -> Result<Undo<'_>, Refusal> {
+        Ok(Undo::new(self, principal.grant(Action::Push, name)?))
     }
 
     /// Listing repositories.

@@ -5,8 +5,11 @@ mod admin;
 mod collect;
 mod follow;
 mod jobs;
+mod orphans;
+mod pace;
 mod running;
 mod schedule;
+mod upkeep;
 mod uploads;
 mod webhook;
 
@@ -16,6 +19,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use collect::{CollectWish, CollectedTotal};
 pub use running::{Failure, Finished, Running};
 pub use schedule::{ScheduleState, Scheduled};
 pub use uploads::Error;
@@ -52,6 +56,8 @@ pub struct Worker {
     pub registry: Registry,
     /// The way to receivers.
     pub hooks: Hooks,
+    /// What was collected, for figures.
+    pub collected: CollectedTotal,
 }
 
 impl Worker {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::collect::CollectWish;
 use super::{Worker, collect};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
@@ -37,7 +38,7 @@ pub struct Scheduled {
 fn scheduled(config: &Config) -> Vec<Scheduled> {
     let line =
         |name, key, rule: &Option<Cron>, job| Scheduled { name, key, rule: rule.clone(), job };
-    vec![line("gc", "gc.schedule", &config.gc.schedule, collect::job())]
+    vec![line("gc", "gc.schedule", &config.gc.schedule, collect::job(CollectWish::default()))]
 }
 
 /// Something that is done again and again, and how that went.

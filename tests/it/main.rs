@@ -29,5 +29,6 @@ mod stall;
 mod support;
 mod tidy;
 mod tls;
+mod upkeep;
 mod v2;
 mod work;

@@ -8,6 +8,7 @@ mod directories;
 mod event_stream;
 mod events;
 mod federation;
+mod gc;
 mod groups;
 mod input;
 mod issuers;
@@ -21,6 +22,7 @@ mod schedules;
 mod session;
 mod tags;
 mod tokens;
+mod trash;
 mod users;
 mod webhooks;
 
@@ -95,6 +97,12 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(webhooks::show, webhooks::change, webhooks::remove))
         .routes(routes!(webhooks::deliveries))
         .routes(routes!(webhooks::redeliver))
+        .routes(routes!(gc::status))
+        .routes(routes!(gc::run))
+        .routes(routes!(trash::list, trash::empty))
+        .routes(routes!(trash::list_of, trash::empty_of))
+        .routes(routes!(trash::undelete))
+        .routes(routes!(trash::roll_back))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }
