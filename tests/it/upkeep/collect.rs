@@ -15,7 +15,7 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 async fn has(client: &Client, repository: &str, blob: &Blob) -> bool {
-    client.head(&format!("/v2/{repository}/blobs/{}", blob.digest)).await.status == 200
+    client.head(&format!("/v2/{repository}/blobs/{}", blob.digest)).await.code == 200
 }
 
 /// Whether the blob store has the bytes, whoever may see them.
@@ -38,7 +38,7 @@ pub(crate) async fn unneeded_blobs_go(berth: &TestApp) {
         (&done["blobs"], &done["bytes"], &done["objects"]),
         (&json!(1), &json!(3), &json!(1))
     );
-    admin.get(&format!("/v2/team/app/blobs/{}", old.digest)).await.fails_with(404, "BLOB_UNKNOWN");
+    admin.get(&format!("/v2/team/app/blobs/{}", old.digest)).await.fails(404, "BLOB_UNKNOWN");
     assert!(!is_stored(berth, &old).await);
     assert!(has(&admin, "team/app", &young).await);
     // What is gone can be pushed again.
@@ -187,7 +187,7 @@ async fn children_and_referrers_live_as_long_as_what_they_belong_to() {
     let done = collect(&admin).await;
     assert_eq!(done["manifests"], 2, "{done}");
     let status = async |image: &Image| {
-        admin.get(&format!("/v2/team/app/manifests/{}", image.digest())).await.status
+        admin.get(&format!("/v2/team/app/manifests/{}", image.digest())).await.code
     };
     for (image, expected) in [
         (&child, 200),

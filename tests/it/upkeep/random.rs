@@ -98,8 +98,8 @@ impl World {
             return;
         }
         if way > 1 {
-            let from = self.others[usize::try_from(self.chance(self.others.len() as u64)).unwrap()]
-                .clone();
+            let number = self.dice.between(0, self.others.len());
+            let from = self.others[number].clone();
             match push.mount(&blob.digest, Some(from.clone())).await.unwrap() {
                 Mounted::Yes => {
                     let now = self.now();
@@ -178,8 +178,11 @@ impl World {
             .filter(|(_, known)| known.deleted.is_some() == deleted)
             .map(|(digest, _)| digest.clone())
             .collect();
-        (!found.is_empty())
-            .then(|| found[usize::try_from(self.chance(found.len() as u64)).unwrap()].clone())
+        if found.is_empty() {
+            return None;
+        }
+        let number = self.dice.between(0, found.len());
+        Some(found[number].clone())
     }
 
     async fn delete_manifest(&mut self) {

@@ -11,7 +11,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 async fn digest_of(client: &Client, tag: &str) -> Option<String> {
     let answer = client.head(&format!("/v2/team/app/manifests/{tag}")).await;
-    (answer.status == 200).then(|| answer.header("docker-content-digest").to_owned())
+    (answer.code == 200).then(|| answer.header("docker-content-digest").to_owned())
 }
 
 async fn trash(client: &Client) -> Vec<Value> {
@@ -31,11 +31,8 @@ async fn a_deleted_manifest_comes_back_with_its_tags() {
     admin.push("team/app", "latest", &image).await;
     let before = admin.get("/api/v1/repositories/team%2Fapp").await.ok().json();
     admin.delete(&format!("/v2/team/app/manifests/{digest}")).await.status(202);
-    admin.get("/v2/team/app/manifests/v1").await.fails_with(404, "MANIFEST_UNKNOWN");
-    admin
-        .get(&format!("/v2/team/app/manifests/{digest}"))
-        .await
-        .fails_with(404, "MANIFEST_UNKNOWN");
+    admin.get("/v2/team/app/manifests/v1").await.fails(404, "MANIFEST_UNKNOWN");
+    admin.get(&format!("/v2/team/app/manifests/{digest}")).await.fails(404, "MANIFEST_UNKNOWN");
     assert_eq!(trash(&admin).await.len(), 3);
     berth.turn_clock(6 * DAY);
     collect(&admin).await;
@@ -51,7 +48,7 @@ async fn a_deleted_manifest_comes_back_with_its_tags() {
     admin.delete(&format!("/v2/team/app/manifests/{other}")).await.status(202);
     let after = admin.get("/api/v1/repositories/team%2Fapp").await.ok().json();
     assert_eq!((&after["tags"], &after["manifests"]), (&json!(1), &before["manifests"]));
-    admin.post_json(UNDELETE, json!({ "digest": digest })).await.fails_with(404, "NOT_FOUND");
+    admin.post_json(UNDELETE, json!({ "digest": digest })).await.fails(404, "NOT_FOUND");
 }
 
 #[tokio::test]
@@ -59,7 +56,7 @@ async fn a_deleted_tag_comes_back_until_its_time_is_over() {
     let berth = eager(|_| {}).await;
     let admin = berth.admin().await;
     let digest = admin.push("team/app", "v1", &Image::of(["hello"])).await;
-    admin.post_json(UNDELETE, json!({ "tag": "v1" })).await.fails_with(409, "CONFLICT");
+    admin.post_json(UNDELETE, json!({ "tag": "v1" })).await.fails(409, "CONFLICT");
     admin.delete("/v2/team/app/manifests/v1").await.status(202);
     let entry = trash(&admin).await[0].clone();
     assert_eq!((&entry["tag"], &entry["reason"]), (&json!("v1"), &json!("deleted")));
@@ -69,7 +66,7 @@ async fn a_deleted_tag_comes_back_until_its_time_is_over() {
     admin.delete("/v2/team/app/manifests/v1").await.status(202);
     berth.turn_clock(7 * DAY);
     collect(&admin).await;
-    admin.post_json(UNDELETE, json!({ "tag": "v1" })).await.fails_with(404, "NOT_FOUND");
+    admin.post_json(UNDELETE, json!({ "tag": "v1" })).await.fails(404, "NOT_FOUND");
     berth.reader("bob").await.post_json(UNDELETE, json!({ "tag": "v1" })).await.status(403);
 }
 
@@ -96,7 +93,7 @@ async fn a_tag_is_rolled_back_step_by_step_to_a_digest_and_to_a_time() {
     admin
         .post_json(ROLLBACK, json!({ "at": "2020-01-01T00:00:00Z" }))
         .await
-        .fails_with(404, "NOT_FOUND");
+        .fails(404, "NOT_FOUND");
     let history = admin.get("/api/v1/repositories/team%2Fapp/tags/v1/history").await.ok().json();
     assert_eq!(history["events"].as_array().unwrap().len(), 6);
 }
