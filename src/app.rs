@@ -18,7 +18,7 @@ use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
-use crate::worker::{Replication, Worker};
+use crate::worker::{CollectedTotal, Replication, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -230,13 +230,8 @@ impl App {
         plugins.follow_rows().await?;
         let auth =
             Auth::open(meta.clone(), clock.clone(), config.auth.clone(), plugins.clone()).await?;
-        let registry = Registry::new(
-            meta.clone(),
-            blobs.clone(),
-            clock.clone(),
-            config.registry.clone(),
-            plugins.clone(),
-        );
+        let registry =
+            Registry::new(meta.clone(), blobs.clone(), clock.clone(), &config, plugins.clone());
         let installer = Installer {
             meta: meta.clone(),
             clock: clock.clone(),
@@ -260,6 +255,7 @@ impl App {
             outbound: Outbound::new(OutboundOptions::default()),
             plugins: plugins.clone(),
             replication: Replication::new(plugins.clone()),
+            collected: CollectedTotal::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let lock = Mutex::new(lock);

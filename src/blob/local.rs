@@ -71,6 +71,11 @@ impl LocalStore {
         })
     }
 
+    /// The data directory.
+    pub(super) fn root(&self) -> Arc<PathBuf> {
+        Arc::clone(&self.root)
+    }
+
     fn upload_path(&self, id: &UploadId) -> PathBuf {
         self.root.join("uploads").join(id.as_str())
     }

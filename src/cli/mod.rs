@@ -13,6 +13,7 @@ mod directory;
 mod events;
 mod export;
 mod federation;
+mod gc;
 mod group;
 mod health;
 mod helper;
@@ -39,6 +40,7 @@ mod settings;
 mod tag;
 mod telemetry;
 mod token;
+mod trash;
 mod user;
 mod vulnerabilities;
 mod webhook;
@@ -138,6 +140,14 @@ enum Command {
     /// Show and delete tags of a running Berth, and where they pointed before
     #[command(subcommand)]
     Tag(tag::TagCommand),
+    /// Collect garbage, and see what the latest collections did
+    #[command(subcommand)]
+    Gc(gc::GcCommand),
+    /// Show what can be brought back, and empty it
+    #[command(subcommand)]
+    Trash(trash::TrashCommand),
+    /// Bring back a tag that was deleted, or a manifest with its tags
+    Undelete(trash::Undelete),
     /// Show manifests of a running Berth
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
@@ -216,6 +226,9 @@ pub fn run() -> ExitCode {
             Command::Logout(command) => command.run(),
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
+            Command::Gc(command) => command.run().await,
+            Command::Trash(command) => command.run().await,
+            Command::Undelete(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
             Command::Lock(command) => command.run().await,
             Command::Unlock(command) => command.run().await,

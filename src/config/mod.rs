@@ -16,6 +16,6 @@ pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
     Advisories, Audit, Auth, Backend, ClientAuth, Config, DeclaredPlugin, Gc, Jobs, Log, LogFormat,
     Metrics, Plugins, Redirect, RedirectRule, Registry, Reserve, Retention, Server, Storage, Tls,
-    Uploads,
+    Trash, Uploads,
 };
 pub use values::{ByteSize, HumanDuration};

@@ -37,6 +37,8 @@ pub struct Config {
     pub gc: Gc,
     /// What goes by itself.
     pub retention: Retention,
+    /// What can be brought back.
+    pub trash: Trash,
     /// Figures for Prometheus.
     pub metrics: Metrics,
     /// Plugins.
@@ -318,6 +320,24 @@ pub struct Gc {
     /// When garbage is collected.
     #[serde(with = "optional")]
     pub schedule: Option<Cron>,
+    /// How long a blob that nothing needs is kept.
+    pub grace: HumanDuration,
+    /// How long a manifest that no tag leads to is kept.
+    #[serde(with = "optional")]
+    pub untagged: Option<HumanDuration>,
+    /// Rows that a collection looks at in a second.
+    pub rows_per_second: u32,
+    /// Bytes that a collection removes in a second.
+    #[serde(with = "optional")]
+    pub bytes_per_second: Option<ByteSize>,
+}
+
+/// `[trash]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Trash {
+    /// How long what was deleted can be brought back.
+    pub keep: HumanDuration,
 }
 
 /// `[retention]`
@@ -458,7 +478,19 @@ impl Default for Jobs {
 
 impl Default for Gc {
     fn default() -> Self {
-        Self { schedule: "0 3 * * *".parse().ok() }
+        Self {
+            schedule: "0 3 * * *".parse().ok(),
+            grace: HumanDuration::seconds(86_400),
+            untagged: None,
+            rows_per_second: 1000,
+            bytes_per_second: None,
+        }
+    }
+}
+
+impl Default for Trash {
+    fn default() -> Self {
+        Self { keep: HumanDuration::seconds(7 * 86_400) }
     }
 }
 
@@ -513,11 +545,16 @@ impl Config {
             60,
             "one minute, the least that Docker expects",
         );
+        at_least("gc.grace", self.gc.grace, 60, "one minute: pushes under way need it");
         at_least("storage.redirect.lifetime", self.storage.redirect.lifetime, 10, "ten seconds");
         at_least("auth.session_lifetime", self.auth.session_lifetime, 60, "one minute");
         at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
         problems.extend(self.storage.check());
         problems.extend(self.advisories.check());
+        if self.gc.rows_per_second == 0 {
+            let what = "0 would never end; use at least 1".to_owned();
+            problems.push(("gc.rows_per_second", what));
+        }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));

@@ -389,6 +389,10 @@ impl From<registry::Error> for Error {
                 };
                 client(StatusCode::FORBIDDEN, ErrorCode::Denied).turned(turned)
             }
+            E::NotInTrash { .. } => Self::admin(StatusCode::NOT_FOUND, "NOT_FOUND", error),
+            E::IsThere { .. } | E::CannotRestore(_) => {
+                Self::admin(StatusCode::CONFLICT, "CONFLICT", error)
+            }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             E::Held { .. } => client(StatusCode::FORBIDDEN, ErrorCode::Denied),

@@ -115,13 +115,15 @@ pub enum EventKind {
     SessionStart,
     /// Somebody signed out.
     SessionEnd,
+    /// Garbage was collected.
+    GarbageCollect,
     /// A request was refused: not logged in, wrong credentials, not allowed, or too many failures.
     RequestRefuse,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -160,6 +162,7 @@ impl EventKind {
         Self::ReplicationChange,
         Self::SessionStart,
         Self::SessionEnd,
+        Self::GarbageCollect,
         Self::RequestRefuse,
     ];
 
@@ -205,6 +208,7 @@ impl EventKind {
             Self::ReplicationChange => "replication.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
+            Self::GarbageCollect => "garbage.collect",
             Self::RequestRefuse => "request.refuse",
         }
     }

@@ -13,7 +13,7 @@ use super::repository::{self, RepositoryId};
 use super::tag::{self, By, Target};
 use super::traffic;
 use super::tx::Tx;
-use super::{Error, Meta};
+use super::{Error, Meta, loose, trash};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest::Content};
 
@@ -325,8 +325,8 @@ fn own(
 ) -> Result<(), Error> {
     let subject = put.manifest.subject().map(|subject| &subject.digest);
     let owned = tx.execute(
-        "INSERT INTO repository_manifest (repository_id, manifest_id, media_type, subject, pushed_at, pushed_by)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO repository_manifest (repository_id, manifest_id, media_type, subject, pushed_at, pushed_by, loose_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $5)
              ON CONFLICT DO NOTHING",
         (repository, id, put.manifest.media_type(), subject, by.now, &*by.actor.name),
     )?;
@@ -346,6 +346,14 @@ fn own(
             AND manifest_id = $3
             AND media_type <> $1",
         (put.manifest.media_type(), repository, id),
+    )?;
+    tx.execute(
+        "UPDATE repository_manifest
+            SET loose_since = $1
+          WHERE repository_id = $2
+            AND manifest_id = $3
+            AND loose_since IS NOT NULL",
+        (by.now, repository, id),
     )
     .map(drop)
 }
@@ -390,6 +398,8 @@ fn put(
     };
     // What is served under a tag already is nobody's to hold back.
     let is_served = !tag::list_pointing_at(tx, repository, id)?.is_empty();
+    loose::hold_content(tx, repository, id)?;
+    trash::take_out(tx, repository, id)?;
     for name in &put.tags {
         tag::point(tx, repository, name, id, target, by)?;
     }
@@ -421,16 +431,7 @@ pub(super) fn delete(
     for tag in tag::list_pointing_at(tx, repository, id)? {
         tag::remove(tx, repository, &tag, by)?;
     }
-    tx.execute(
-        "DELETE FROM repository_manifest WHERE repository_id = $1 AND manifest_id = $2",
-        (repository, id),
-    )?;
-    tx.execute(
-        "DELETE FROM manifest
-          WHERE id = $1
-            AND NOT EXISTS (SELECT 1 FROM repository_manifest WHERE manifest_id = $1)",
-        (id,),
-    )?;
+    trash::keep_manifest(tx, repository, id, by)?;
     repository::ensure(tx, name, by.now)?;
     repository::count(tx, repository, 0, -1, -signed(body_bytes))?;
     let detail = serde_json::json!({ "size": body_bytes, "force": force });
@@ -534,7 +535,7 @@ impl Meta {
             .await
     }
 
-    /// Removes a manifest and all its tags from a repository. Refused while an index of the repository lists it, unless
+    /// Removes a manifest and all its tags from a repository; they can be brought back ([`Meta::undelete_manifest`]). Refused while an index of the repository lists it, unless
     /// `force`.
     pub async fn delete_manifest(
         &self,

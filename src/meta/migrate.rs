@@ -20,6 +20,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (10, include_str!("migrations/0010_lock.sql")),
     (11, include_str!("migrations/0011_retention.sql")),
     (12, include_str!("migrations/0012_web.sql")),
+    (13, include_str!("migrations/0013_upkeep.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

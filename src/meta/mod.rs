@@ -16,6 +16,7 @@ mod directory;
 mod error;
 mod event;
 mod federation;
+mod garbage;
 mod group;
 mod guard;
 mod immutability;
@@ -26,6 +27,7 @@ mod key;
 mod keys;
 mod lease;
 mod lock;
+mod loose;
 mod manifest;
 mod manifest_details;
 mod migrate;
@@ -49,8 +51,11 @@ mod subject;
 mod tag;
 mod token;
 mod traffic;
+mod trash;
+mod trash_list;
 mod trust;
 mod tx;
+mod upkeep;
 mod upload;
 mod webhook;
 
@@ -65,7 +70,7 @@ pub use account::{
 };
 pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
-pub use blob::{Location, StoredBlob};
+pub use blob::{CommittedBlob, Location, NewBlob, StoredBlob};
 pub use contents::{Contents, HeldManifest, HeldTag, NotedPull};
 pub use db::Stats;
 pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
@@ -78,6 +83,7 @@ pub use event::{
     NewEvent, Place,
 };
 pub use federation::{Condition, FederationRule, Test};
+pub use garbage::{Collected, DeadObject, Garbage};
 pub use group::{Group, Member, MemberChanged};
 pub use guard::Protection;
 pub use immutability::{Immutability, NewImmutability};
@@ -112,12 +118,16 @@ pub use subject::{InvalidSubject, Subject, SubjectKind};
 pub use tag::{RepositoryTagEvent, TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
 pub use traffic::{DayOfGrowth, DayOfTraffic};
+pub use trash::{RollBack, Undeleted};
+pub use trash_list::{TrashCount, TrashEntry, TrashPlace};
 pub use trust::{Trust, TrustChanged};
+pub use upkeep::{Upkeep, UpkeepKind};
 pub use upload::UploadRow;
 pub use webhook::{Webhook, WebhookFormat, WebhookWish};
 
 use tokio::sync::watch;
 
+use blob::signed;
 use cache::Cache;
 use db::Db;
 

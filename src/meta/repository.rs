@@ -3,7 +3,7 @@
 use super::event::{self, Actor, EventKind, NewEvent};
 use super::guard::Guard;
 use super::tx::{FromColumn, Row, ToValue, Tx, Value};
-use super::{Deleted, Error, Meta};
+use super::{Deleted, Error, Meta, garbage, loose};
 use crate::clock::Timestamp;
 use crate::oci::RepositoryName;
 
@@ -105,23 +105,20 @@ pub(super) fn count(
     .map(drop)
 }
 
-fn delete(tx: &mut Tx<'_>, id: RepositoryId) -> Result<(), Error> {
-    // Manifests that no other repository owns go with it; blobs are left to garbage collection.
-    let orphans: Vec<i64> = tx.query(
-        "SELECT mine.manifest_id AS id
-           FROM repository_manifest AS mine
-          WHERE mine.repository_id = $1
-            AND NOT EXISTS (SELECT 1
-                              FROM repository_manifest AS other
-                             WHERE other.manifest_id = mine.manifest_id
-                               AND other.repository_id <> $1)",
+fn delete(tx: &mut Tx<'_>, id: RepositoryId, now: Timestamp) -> Result<(), Error> {
+    // Manifests that no other repository owns go with it, and its trash, too; blobs are left to garbage collection.
+    let manifests: Vec<i64> = tx.query(
+        "SELECT manifest_id AS id FROM repository_manifest WHERE repository_id = $1
+          UNION
+         SELECT manifest_id FROM trash_manifest WHERE repository_id = $1",
         (id,),
         |row| row.get("id"),
     )?;
+    loose::blobs_of(tx, id, now)?;
     tx.execute("DELETE FROM tag WHERE repository_id = $1", (id,))?;
     tx.execute("DELETE FROM repository WHERE id = $1", (id,))?;
-    for orphan in orphans {
-        tx.execute("DELETE FROM manifest WHERE id = $1", (orphan,))?;
+    for manifest in manifests {
+        garbage::forget_manifest(tx, manifest)?;
     }
     Ok(())
 }
@@ -215,7 +212,7 @@ impl Meta {
                 if let Some(hold) = Guard::load(tx, &name, now)?.of_repository(tx, id)? {
                     return Ok(Deleted::Protected(hold));
                 }
-                delete(tx, id)?;
+                delete(tx, id, now)?;
                 let event = NewEvent {
                     target: None,
                     ..NewEvent::of(EventKind::RepositoryDelete, &name, "")

@@ -4,7 +4,7 @@ use super::event::{self, Actor, EventKind, NewEvent};
 use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tx::{Row, Tx};
-use super::{Deleted, Error, Meta};
+use super::{Deleted, Error, Meta, loose, trash};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, MediaType, RepositoryName, Tag};
 
@@ -57,14 +57,23 @@ pub(super) fn find_target(
     repository: RepositoryId,
     name: &Tag,
 ) -> Result<Option<Digest>, Error> {
+    Ok(find_row(tx, repository, name)?.map(|(_, digest)| digest))
+}
+
+/// As [`find_target`], with the manifest's row.
+fn find_row(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &Tag,
+) -> Result<Option<(i64, Digest)>, Error> {
     tx.find(
-        "SELECT manifest.digest
+        "SELECT manifest.id, manifest.digest
            FROM tag
            JOIN manifest ON manifest.id = tag.manifest_id
           WHERE tag.repository_id = $1
             AND tag.name = $2",
         (repository, name),
-        |row| row.get("digest"),
+        |row| Ok((row.get("id")?, row.get("digest")?)),
     )
 }
 
@@ -109,10 +118,16 @@ pub(super) fn point(
     by: By<'_>,
 ) -> Result<(), Error> {
     let digest = target.digest;
-    let previous = find_target(tx, repository, name)?;
+    let before = find_row(tx, repository, name)?;
+    let previous = before.as_ref().map(|(_, digest)| digest.clone());
     if previous.as_ref() == Some(digest) {
         return Ok(());
     }
+    if let Some((left, _)) = before {
+        trash::keep_tag(tx, repository, name, left, "moved", by)?;
+        loose::manifest(tx, repository, left, by.now)?;
+    }
+    loose::hold_manifest(tx, repository, manifest)?;
     tx.execute(
         "INSERT INTO tag (repository_id, name, manifest_id, updated_at, updated_by)
          VALUES ($1, $2, $3, $4, $5)
@@ -139,7 +154,9 @@ pub(super) fn remove(
     name: &Tag,
     by: By<'_>,
 ) -> Result<Option<Digest>, Error> {
-    let Some(digest) = find_target(tx, repository, name)? else { return Ok(None) };
+    let Some((left, digest)) = find_row(tx, repository, name)? else { return Ok(None) };
+    trash::keep_tag(tx, repository, name, left, "deleted", by)?;
+    loose::manifest(tx, repository, left, by.now)?;
     tx.execute("DELETE FROM tag WHERE repository_id = $1 AND name = $2", (repository, name))?;
     repository::count(tx, repository, -1, 0, 0)?;
     record(tx, repository, name, "delete", &digest, Some(&digest), by)?;

@@ -156,6 +156,31 @@ pub enum Error {
         /// What holds it.
         by: Box<Protection>,
     },
+    /// There is nothing of the kind to bring back.
+    #[error(
+        "{reference} of {repository} cannot be brought back: it was never there, or its time in the trash is over"
+    )]
+    NotInTrash {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        reference: Reference,
+    },
+    /// A tag that is there needs not be brought back.
+    #[error(
+        "{repository} has a tag {reference}, which points at {digest}: to point it elsewhere, roll it back"
+    )]
+    IsThere {
+        /// Where.
+        repository: RepositoryName,
+        /// What.
+        reference: Reference,
+        /// What it points at.
+        digest: Digest,
+    },
+    /// What a manifest needs is gone.
+    #[error("it cannot be brought back without {}, which were deleted: push them first", .0.iter().map(Digest::as_str).collect::<Vec<_>>().join(", "))]
+    CannotRestore(Vec<Digest>),
     /// The disk has no room.
     #[error("the registry has no room for more: {0}")]
     Full(String),

@@ -13,10 +13,12 @@ mod remove;
 mod retention;
 mod scans;
 mod sessions;
+mod undo;
 mod upload;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use catalog::Catalog;
 pub use error::Error;
@@ -25,6 +27,7 @@ pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
 pub use retention::{Decision, InvalidRule, Item, Plan, RETENTION, check as check_policy};
 pub use scans::Scans;
+pub use undo::{Restored, Undo};
 pub use upload::{BodyPart, Mounted};
 
 use parking_lot::Mutex;
@@ -43,10 +46,12 @@ use crate::plugin::Plugins;
 pub struct Registry {
     meta: Meta,
     blobs: BlobStore,
+    clock: Clock,
     config: config::Registry,
+    /// How long what is not needed is kept.
+    grace: Duration,
     sessions: Arc<Sessions>,
     plugins: Plugins,
-    clock: Clock,
     pulls: Arc<Mutex<HashMap<(RepositoryName, Digest), Timestamp>>>,
 }
 
@@ -57,11 +62,12 @@ impl Registry {
         meta: Meta,
         blobs: BlobStore,
         clock: Clock,
-        config: config::Registry,
+        config: &config::Config,
         plugins: Plugins,
     ) -> Self {
         let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock.clone()));
-        Self { meta, blobs, config, sessions, plugins, clock, pulls: Arc::default() }
+        let (grace, config) = (config.gc.grace.get(), config.registry.clone());
+        Self { meta, blobs, config, sessions, plugins, clock, grace, pulls: Arc::default() }
     }
 
     /// Reading a repository.
@@ -101,6 +107,15 @@ impl Registry {
         name: RepositoryName,
     ) -> Result<Remove<'_>, Refusal> {
         Ok(Remove::new(self, principal.grant(Action::Delete, name)?))
+    }
+
+    /// Bringing back what was deleted from a repository.
+    pub fn undo_in(
+        &self,
+        principal: &Principal,
+        name: RepositoryName,
+    ) -> Result<Undo<'_>, Refusal> {
+        Ok(Undo::new(self, principal.grant(Action::Push, name)?))
     }
 
     /// Listing repositories.

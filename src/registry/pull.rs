@@ -187,6 +187,13 @@ impl<'r> Pull<'r> {
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
         let reference = Reference::Digest(digest.clone());
         self.check_open(|lock| lock.is_about(&reference)).await?;
+        // What may be collected soon is kept for as long again: the client may rely on it.
+        if let Some(since) = row.loose_since
+            && self.registry.clock.now().since(since) > self.registry.grace / 8
+            && !self.registry.meta.hold_blob(self.repository(), digest).await?
+        {
+            return Err(unknown());
+        }
         match self.registry.blobs.load(&row.location, row.size).await {
             Ok(content) => Ok(Blob { digest: row.digest.clone(), size: row.size, content }),
             Err(error @ blob::Error::Missing(_)) => {

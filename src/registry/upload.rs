@@ -11,7 +11,7 @@ use super::sessions::Held;
 use super::{Error, Push, Registry, leftovers};
 use crate::auth::Grant;
 use crate::blob::{self, Append, BodyError, Session};
-use crate::meta::{Location, StoredBlob};
+use crate::meta::{CommittedBlob, Location, NewBlob};
 use crate::oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
 use bytes::Bytes;
 use futures::Stream;
@@ -253,26 +253,32 @@ impl Registry {
         grant: &Grant,
         has_row: bool,
     ) -> Result<(), Error> {
-        let (location, broken) = match self.stored(digest).await? {
-            Stored::Whole(location) => {
-                if self.blobs.needs_row() {
-                    // While its row tells of it.
-                    self.blobs.abandon(id, Some(session)).await?;
+        let (blob, unneeded) = loop {
+            let (location, broken, is_reused) = match self.stored(digest).await? {
+                Stored::Whole(location) => (location, None, true),
+                Stored::Broken(location) => {
+                    (self.blobs.finish(id, session, digest).await?, Some(location), false)
                 }
-                (location, None)
+                Stored::Not => (self.blobs.finish(id, session, digest).await?, None, false),
+            };
+            let size = session.size();
+            let blob = NewBlob { digest: digest.clone(), size, location, is_reused, broken };
+            let upload = has_row.then(|| id.clone());
+            let (name, meta) = (grant.repository(), &self.meta);
+            match meta.commit_blob(name, blob.clone(), upload, grant.actor()).await? {
+                CommittedBlob::Done { unneeded } => break (blob, unneeded),
+                // What was there has just been collected: the upload's own bytes are still here.
+                CommittedBlob::Gone => {}
             }
-            Stored::Broken(location) => {
-                (self.blobs.finish(id, session, digest).await?, Some(location))
-            }
-            Stored::Not => (self.blobs.finish(id, session, digest).await?, None),
         };
-        let blob =
-            StoredBlob { digest: digest.clone(), size: session.size(), location: location.clone() };
-        let upload = has_row.then(|| id.clone());
-        let meta = &self.meta;
-        let committed = meta.commit_blob(grant.repository(), blob, broken, upload, grant.actor());
+        let location = blob.location;
         // From here on the blob is there. What fails now only leaves something for the sweep to remove.
-        if let Some(unneeded) = committed.await? {
+        if blob.is_reused && has_row {
+            // Its own bytes, while its row tells of them.
+            self.blobs.abandon(id, Some(session)).await?;
+            self.meta.delete_upload(id).await?;
+        }
+        if let Some(unneeded) = unneeded {
             if let Err(error) = self.blobs.delete(&unneeded).await {
                 tracing::error!(%error, "could not remove {}: {error}", unneeded.as_str());
             } else if has_row && unneeded == location {

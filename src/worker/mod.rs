@@ -5,12 +5,15 @@ mod admin;
 mod collect;
 mod follow;
 mod jobs;
+mod orphans;
+mod pace;
 mod replicate;
 mod retention;
 mod running;
 mod scan;
 mod schedule;
 mod sink;
+mod upkeep;
 mod uploads;
 mod webhook;
 
@@ -20,6 +23,7 @@ use std::time::{Duration, SystemTime};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use collect::{CollectWish, CollectedTotal};
 pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
 pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
@@ -71,6 +75,8 @@ pub struct Worker {
     pub plugins: Plugins,
     /// The ways to replication targets.
     pub replication: Replication,
+    /// What was collected, for figures.
+    pub collected: CollectedTotal,
 }
 
 impl Worker {

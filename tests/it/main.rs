@@ -33,5 +33,6 @@ mod support;
 mod tidy;
 mod tls;
 mod ui;
+mod upkeep;
 mod v2;
 mod work;

@@ -9,6 +9,7 @@ mod directories;
 mod event_stream;
 mod events;
 mod federation;
+mod gc;
 mod groups;
 mod immutability;
 mod input;
@@ -36,6 +37,7 @@ mod statistics;
 mod system;
 mod tags;
 mod tokens;
+mod trash;
 mod users;
 mod vulnerabilities;
 mod webhooks;
@@ -161,6 +163,12 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(system::show))
         .routes(routes!(system::configuration))
         .routes(routes!(system::warnings))
+        .routes(routes!(gc::status))
+        .routes(routes!(gc::run))
+        .routes(routes!(trash::list, trash::empty))
+        .routes(routes!(trash::list_of, trash::empty_of))
+        .routes(routes!(trash::undelete))
+        .routes(routes!(trash::roll_back))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }
