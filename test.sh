@@ -6,12 +6,13 @@ usage() {
     cat <<'HELP'
 Runs every test of Berth, and installs what is missing for them.
 
-Usage: ./test.sh [--fast | --plugins | --clients [SUITE...]]
+Usage: ./test.sh [--fast | --plugins | --clients [SUITE...] | --web]
 
   --fast                only `cargo test`: units and behaviour, no other programs but slapd
   --plugins             only plugins: the crates of plugins/, plugins as their makers build them, and packages
                         found in real images beside what the package managers list
   --clients [SUITE...]  only real clients (skopeo, podman, docker, ...), all of them or those named
+  --web                 only the web UI, in a real browser
   --environment         print what a build uses, as assignments for a shell: CARGO, RUSTC, CARGO_TARGET_DIR
   --help                print this
 
@@ -21,6 +22,7 @@ Signing in is tested with oidc-provider, which npm installs once under ~/.cache/
 
 Plugins are built with a toolchain for WebAssembly, componentize-js, componentize-py and zig, installed
 once under ~/.cache/berth-wasm; the real images for scanners are made once under ~/.cache/berth-roots.
+The web UI is built anew where Node is there, and driven by Debian's Chromium, which is installed if it is missing.
 
 Real clients need root, or sudo: they run in mount namespaces of their own and, for clients newer than
 this machine's, in a second Debian that is made once under ~/.cache/berth-forky.
@@ -184,6 +186,36 @@ client_suites() {
     lines_of "real clients" clients env BERTH="$CARGO_TARGET_DIR/debug/berth" "$HERE/tests/clients/run" "$@"
 }
 
+# The UI: that what is committed is what its sources build, that it fits the API, and that it works in a browser.
+web_suite() {
+    local log chromium code=0
+    if ! command -v npm >/dev/null; then
+        echo "there is no npm: the web UI is not tested" >&2
+        [ -z "${CI:-}" ] || add "web" 0 1
+        return 0
+    fi
+    if ! build_binary; then
+        add "web" 0 1
+        return 0
+    fi
+    chromium=$(command -v chromium || command -v chromium-browser || true)
+    if [ -z "$chromium" ] && command -v apt-get >/dev/null; then
+        echo "installing for the tests: chromium"
+        local root=()
+        [ "$(id -u)" = 0 ] || root=(sudo)
+        "${root[@]}" sh -c 'apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends chromium' \
+            >/dev/null || echo "chromium could not be installed" >&2
+    fi
+    log=$(mktemp)
+    echo "== web"
+    (cd "$HERE/web" && npm ci --no-audit --no-fund --silent && npm run --silent verify &&
+        BERTH=$CARGO_TARGET_DIR/debug/berth npm test --silent) 2>&1 | tee "$log" || code=$?
+    if [ $code -ne 0 ] && ! grep -q '^FAIL ' "$log"; then echo 'FAIL web: it did not finish' >>"$log"; fi
+    add "web" "$(grep -c '^ok ' "$log")" "$(grep -c '^FAIL ' "$log")"
+    grep '^FAIL ' "$log" >>"$FAILURES" || true
+    rm -f "$log"
+}
+
 finish() {
     echo
     if [ -s "$FAILURES" ]; then
@@ -202,6 +234,7 @@ main() {
         --fast) what=cargo ;;
         --plugins) what=plugins ;;
         --clients) what=clients ;;
+        --web) what=web ;;
         --environment)
             environment >&2
             printf 'export %s=%q\n' CARGO "$CARGO" RUSTC "$RUSTC" CARGO_TARGET_DIR "$CARGO_TARGET_DIR" PATH "$PATH"
@@ -223,6 +256,7 @@ main() {
     environment
     case $what in all | cargo) cargo_tests ;; esac
     case $what in all | plugins) plugin_suites ;; esac
+    case $what in all | web) web_suite ;; esac
     case $what in all | clients) client_suites "$@" ;; esac
     finish
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio_util::sync::CancellationToken;
@@ -12,20 +12,22 @@ use crate::auth::{self, Auth};
 use crate::backup::Backups;
 use crate::blob::{self, BlobStore, Probe};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Source};
 use crate::install::{DeclaredError, Installer};
 use crate::meta::{self, Meta};
 use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
-use crate::worker::{Replication, Snapshots, Worker};
+use crate::worker::{CollectedTotal, Replication, Snapshots, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
 pub struct App {
     /// The settings.
     pub config: Config,
+    /// Every setting as it is written, and where it came from; not known to those who made a configuration by hand.
+    pub settings: OnceLock<Vec<(String, String, Source)>>,
     /// The time.
     pub clock: Clock,
     /// Rows.
@@ -229,13 +231,8 @@ impl App {
         plugins.follow_rows().await?;
         let auth =
             Auth::open(meta.clone(), clock.clone(), config.auth.clone(), plugins.clone()).await?;
-        let registry = Registry::new(
-            meta.clone(),
-            blobs.clone(),
-            clock.clone(),
-            config.registry.clone(),
-            plugins.clone(),
-        );
+        let registry =
+            Registry::new(meta.clone(), blobs.clone(), clock.clone(), &config, plugins.clone());
         let installer = Installer {
             meta: meta.clone(),
             clock: clock.clone(),
@@ -260,11 +257,13 @@ impl App {
             plugins: plugins.clone(),
             replication: Replication::new(plugins.clone()),
             snapshots: Snapshots::default(),
+            collected: CollectedTotal::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let lock = Mutex::new(lock);
         Ok(Arc::new(Self {
             config,
+            settings: OnceLock::new(),
             clock,
             meta,
             blobs,
@@ -318,6 +317,7 @@ impl App {
         // Requests may have ended after the worker.
         self.auth.audit.flush();
         self.auth.flush_token_uses();
+        self.meta.flush_pulls();
         self.meta.close().await;
         // The next process may begin, even while something here still holds the app.
         self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -328,6 +328,12 @@ impl App {
         self.meta.ping().await?;
         self.blobs.ping().await?;
         Ok(())
+    }
+
+    /// When this process began.
+    #[must_use]
+    pub const fn started(&self) -> SystemTime {
+        self.started
     }
 
     /// Bytes of the database file.

@@ -28,8 +28,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub use administer::{
-    AdminError, Administer, Explanation, Manage, NewSecret, Own, TokenWish, is_group_name,
-    is_role_name,
+    AdminError, Administer, Explanation, FIRST_ADMINISTRATOR, Keep, Manage, NewSecret, Own,
+    TokenWish, is_group_name, is_role_name,
 };
 pub use audit::{Audit, Refused};
 pub use browser::{BrowserSession, SignedIn};

@@ -122,7 +122,7 @@ impl Target {
         let found: HashMap<String, u64> =
             depot.list("blobs/").await?.into_iter().map(|file| (file.name, file.size)).collect();
         let mut lacks = Vec::new();
-        for StoredBlob { digest, size, location } in blobs {
+        for StoredBlob { digest, size, location, .. } in blobs {
             let what = match found.get(location.as_str()) {
                 Some(found) if found == size => continue,
                 Some(found) => format!("its object has {found} bytes, not {size}"),

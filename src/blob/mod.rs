@@ -12,6 +12,7 @@ mod depot;
 mod directories;
 mod error;
 mod hasher;
+mod listing;
 mod local;
 mod object;
 mod probe;
@@ -31,11 +32,12 @@ pub use crate::meta::Location;
 pub use bucket_error::BucketError;
 pub use depot::{Bytestream, Depot, Kept};
 pub use error::{BodyError, Error};
+pub use listing::StoredObject;
 pub use object::{Finding, ObjectReader, OpenMultipart};
 pub use probe::{Probe, Step};
 pub use redirect::Asker;
 pub use session::Session;
-pub use space::Space;
+pub use space::{Free, Space};
 
 use local::LocalStore;
 use object::ObjectStore;
@@ -136,6 +138,15 @@ impl BlobStore {
         match &self.store {
             Store::Local(local) => local.resume(id, session).await,
             Store::Object(object) => object.resume(id, session).await,
+        }
+    }
+
+    /// Makes a file on this machine an upload without copying its bytes: by a second name, or as a clone where the file
+    /// system can share bytes. Says whether it could; if not, nothing is left.
+    pub async fn adopt(&self, id: &UploadId, file: &Path) -> Result<bool, Error> {
+        match &self.store {
+            Store::Local(local) => local.adopt(id, file).await,
+            Store::Object(_) => Ok(false),
         }
     }
 

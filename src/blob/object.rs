@@ -119,6 +119,11 @@ impl ObjectStore {
         self.links.as_ref()
     }
 
+    /// The way to the bucket.
+    pub(super) fn operator(&self) -> &Operator {
+        &self.operator
+    }
+
     fn at(&self, step: Step, key: &str) -> Result<(), Error> {
         self.probe.at(step).map_err(io(Path::new(key)))
     }

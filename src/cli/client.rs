@@ -80,6 +80,14 @@ impl ServerArgs {
         self.connection.options()
     }
 
+    /// A repository of the server, by its distribution API.
+    pub(super) fn repository(
+        &self,
+        name: &RepositoryName,
+    ) -> anyhow::Result<crate::remote::Repository> {
+        Ok(self.open()?.remote().repository(name.clone()))
+    }
+
     /// Prepares to talk to the server, with the credentials that are stored for it.
     pub(super) fn open(&self) -> anyhow::Result<Server> {
         let url = match &self.server {

@@ -13,21 +13,28 @@ mod credentials;
 mod directory;
 mod doctor;
 mod events;
+mod export;
 mod federation;
+mod gc;
 mod group;
 mod health;
 mod helper;
+mod immutability;
+mod import;
 mod jobs;
 mod key;
 mod kubernetes;
+mod lock;
 mod login;
 mod manifest;
+mod named;
 mod output;
 mod plugin;
 mod provider;
 mod quarantine;
 mod replicate;
 mod repo;
+mod retention;
 mod robot;
 mod scan;
 mod serve;
@@ -35,6 +42,7 @@ mod settings;
 mod tag;
 mod telemetry;
 mod token;
+mod trash;
 mod user;
 mod vulnerabilities;
 mod webhook;
@@ -140,11 +148,36 @@ enum Command {
     /// Show and delete tags of a running Berth, and where they pointed before
     #[command(subcommand)]
     Tag(tag::TagCommand),
+    /// Collect garbage, and see what the latest collections did
+    #[command(subcommand)]
+    Gc(gc::GcCommand),
+    /// Show what can be brought back, and empty it
+    #[command(subcommand)]
+    Trash(trash::TrashCommand),
+    /// Bring back a tag that was deleted, or a manifest with its tags
+    Undelete(trash::Undelete),
     /// Show manifests of a running Berth
     #[command(subcommand)]
     Manifest(manifest::ManifestCommand),
+    /// Lock a repository, a tag or a digest: without flags it can neither be changed nor deleted
+    Lock(lock::Lock),
+    /// Take the lock off a repository, a tag or a digest
+    Unlock(lock::Unlock),
+    /// Show what is locked
+    #[command(subcommand)]
+    Locks(lock::LocksCommand),
+    /// Say which tags stay where they are: pushed again with the same digest alone, and never deleted
+    #[command(subcommand)]
+    Immutability(immutability::ImmutabilityCommand),
+    /// Say which tags are kept and which are dropped, and see what that does
+    #[command(subcommand)]
+    Retention(retention::RetentionCommand),
     /// Copy images between registries, layout directories and tar files
     Copy(Box<copy::Copy>),
+    /// Take over images: from the files of registry:2, layouts, archives, or another registry
+    Import(Box<import::Import>),
+    /// Write images to a directory or a tar file, as a plain OCI layout
+    Export(Box<export::Export>),
     /// Have images scanned, and see what was found
     Scan(Box<scan::Scan>),
     /// See what scanners have found in all repositories
@@ -204,7 +237,17 @@ pub fn run() -> ExitCode {
             Command::Logout(command) => command.run(),
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
+            Command::Gc(command) => command.run().await,
+            Command::Trash(command) => command.run().await,
+            Command::Undelete(command) => command.run().await,
             Command::Manifest(command) => command.run().await,
+            Command::Lock(command) => command.run().await,
+            Command::Unlock(command) => command.run().await,
+            Command::Locks(command) => command.run().await,
+            Command::Immutability(command) => command.run().await,
+            Command::Retention(command) => command.run().await,
+            Command::Import(command) => command.run().await,
+            Command::Export(command) => command.run().await,
             Command::Copy(command) => command.run().await,
             Command::Scan(command) => command.run().await,
             Command::Vulnerabilities(command) => command.run().await,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::settings::Settings;
 use super::telemetry;
 use crate::app::App;
-use crate::auth::{MIN_PASSWORD, hash_password};
+use crate::auth::{FIRST_ADMINISTRATOR, MIN_PASSWORD, hash_password};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::http::Server;
@@ -19,10 +19,11 @@ use crate::meta::{self, AccountKind, Actor, NewAccount};
 use crate::secret::{Secret, random_text};
 
 /// The first administrator.
-const ADMINISTRATOR: &str = "admin";
+const ADMINISTRATOR: &str = FIRST_ADMINISTRATOR;
 
 const AFTER_HELP: &str = "\
-On the first start an administrator is made and a random password printed, once.
+On the first start an administrator is made and a random password printed, once, and a link
+to choose one's own name and password in a browser.
 BERTH_ADMIN_PASSWORD chooses it instead, for scripts and containers.
 
 Examples:
@@ -42,18 +43,22 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let config = self.settings.load(self.listen)?.config;
+        let loaded = self.settings.load(self.listen)?;
+        let settings = loaded.show();
+        let config = loaded.config;
         telemetry::start(&config.log)?;
         raise_open_files();
         let app = App::open(config, Clock::system()).await?;
+        let _ = app.settings.set(settings);
         // The password is told only once, so nothing may fail between making and telling it.
         let server = Server::bind(Arc::clone(&app)).await?;
         let first_password = make_administrator(&app).await?;
+        let setup = make_setup(&app, first_password.is_some()).await?;
         // Whoever has read the greeting may send a signal.
         let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let stop = CancellationToken::new();
         tokio::spawn(stop_on_signal(signals, stop.clone()));
-        greet(&app.config, server.address(), first_password.as_ref())?;
+        greet(&app.config, server.address(), first_password.as_ref(), setup.as_ref())?;
 
         app.start_worker();
         let cut = server.run(stop).await?;
@@ -97,10 +102,20 @@ async fn make_administrator(app: &App) -> anyhow::Result<Option<Secret<String>>>
     Ok((!known).then_some(password))
 }
 
+/// What the set-up link holds: made on the first start, and anew with each start until somebody has come by it. Whoever has
+/// chosen a password needs none.
+async fn make_setup(app: &App, is_first: bool) -> anyhow::Result<Option<Secret<String>>> {
+    if !app.config.ui.enabled {
+        return Ok(None);
+    }
+    Ok(app.auth.make_setup(is_first).await?)
+}
+
 fn greet(
     config: &Config,
     address: SocketAddr,
     password: Option<&Secret<String>>,
+    setup: Option<&Secret<String>>,
 ) -> anyhow::Result<()> {
     let scheme = if config.server.tls.certificate.is_some() { "https" } else { "http" };
     let mut out = std::io::stdout().lock();
@@ -109,6 +124,14 @@ fn greet(
     if let Some(password) = password {
         writeln!(out, "\nMade the administrator; this password is shown only now:\n")?;
         writeln!(out, "  user      {ADMINISTRATOR}\n  password  {}\n", password.expose())?;
+    }
+    if let Some(setup) = setup {
+        let base = match &config.server.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("{scheme}://{address}"),
+        };
+        writeln!(out, "Or choose your own name and password; the link is good once, for a day:\n")?;
+        writeln!(out, "  {base}/ui/set-up#{}\n", setup.expose())?;
     }
     let host = match &config.server.public_url {
         Some(url) => url.split("://").nth(1).unwrap_or(url).to_owned(),

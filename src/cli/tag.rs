@@ -24,6 +24,8 @@ pub(super) enum TagCommand {
     /// Show every move of a tag, the latest first: who pushed or deleted it, and when
     #[command(after_help = "Example:\n  berth tag history team/app:latest --limit 10")]
     History(History),
+    /// Point a tag where it pointed before; what it pointed at is brought back if it was deleted
+    Rollback(super::trash::Rollback),
 }
 
 /// `team/app:v1`
@@ -139,6 +141,7 @@ impl TagCommand {
             Self::Show(command) => command.run().await,
             Self::Delete(command) => command.run().await,
             Self::History(command) => command.run().await,
+            Self::Rollback(command) => command.run().await,
         }
     }
 }

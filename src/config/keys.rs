@@ -150,6 +150,30 @@ pub const KEYS: &[(&str, &str)] = &[
         "gc.schedule",
         "When garbage is collected: minute, hour, day of the month, month, day of the week, and a time zone if it is not UTC, such as `0 3 * * * Europe/Berlin`. Empty: only when somebody asks.",
     ),
+    (
+        "gc.grace",
+        "How long a blob is kept that no manifest needs: since it was pushed, let go of, or last asked for. Pushes rely on it: a client that was told of a blob has this long to push its manifest.",
+    ),
+    (
+        "gc.untagged",
+        "How long a manifest is kept that no tag leads to, directly, through an index or as a referrer. Empty: for ever, as it can be pulled by digest.",
+    ),
+    (
+        "gc.rows_per_second",
+        "Rows that a collection looks at in a second at most, so that pushes and pulls do not wait for it.",
+    ),
+    (
+        "gc.bytes_per_second",
+        "Bytes that a collection removes from the blob store in a second at most, such as `500MiB`. Empty: no limit.",
+    ),
+    (
+        "trash.keep",
+        "How long tags that were moved or deleted, and manifests that were deleted, can be brought back. They take space for as long.",
+    ),
+    (
+        "retention.schedule",
+        "When retention policies are run; written as `gc.schedule`. Empty: only when somebody asks.",
+    ),
     ("metrics.public", "Serve `/metrics` without credentials."),
     (
         "plugins.require_signature",
@@ -158,5 +182,9 @@ pub const KEYS: &[(&str, &str)] = &[
     (
         "plugins.trusted_keys",
         "Files with public keys (`cosign.pub`) of those whose plugins are trusted. Plugins themselves are `[plugins.NAME]`, see `docs/plugins-admin.md`.",
+    ),
+    (
+        "ui.enabled",
+        "Serve the web UI at `/ui/`, and send browsers there from `/`. Without it there are only the plain pages for signing in.",
     ),
 ];

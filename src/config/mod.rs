@@ -9,6 +9,7 @@ mod document;
 mod keys;
 mod load;
 mod sections;
+mod upkeep;
 mod values;
 
 pub use backup::{Backup, IncludeKey};
@@ -16,7 +17,8 @@ pub use document::read_document;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
-    Advisories, Audit, Auth, Backend, ClientAuth, Config, DeclaredPlugin, Gc, Jobs, Log, LogFormat,
+    Advisories, Audit, Auth, Backend, ClientAuth, Config, DeclaredPlugin, Jobs, Log, LogFormat,
     Metrics, Plugins, Redirect, RedirectRule, Registry, Reserve, Server, Storage, Tls, Uploads,
 };
+pub use upkeep::{Gc, Retention, Trash};
 pub use values::{ByteSize, HumanDuration};

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::backup::Backup;
+use super::upkeep::{Gc, Retention, Trash};
 use super::values::{ByteSize, HumanDuration};
 use crate::clock::Cron;
 
@@ -38,10 +39,16 @@ pub struct Config {
     pub advisories: Advisories,
     /// Garbage.
     pub gc: Gc,
+    /// What goes by itself.
+    pub retention: Retention,
+    /// What can be brought back.
+    pub trash: Trash,
     /// Figures for Prometheus.
     pub metrics: Metrics,
     /// Plugins.
     pub plugins: Plugins,
+    /// The web UI.
+    pub ui: Ui,
 }
 
 /// `[server]`
@@ -310,15 +317,6 @@ impl Advisories {
     }
 }
 
-/// `[gc]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Gc {
-    /// When garbage is collected.
-    #[serde(with = "optional")]
-    pub schedule: Option<Cron>,
-}
-
 /// `[metrics]`
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -367,6 +365,20 @@ pub struct DeclaredPlugin {
     /// How its hooks are used.
     #[serde(default)]
     pub hooks: serde_json::Map<String, serde_json::Value>,
+}
+
+/// `[ui]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ui {
+    /// Serve the web UI.
+    pub enabled: bool,
+}
+
+impl Default for Ui {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
 }
 
 impl Default for Server {
@@ -432,12 +444,6 @@ impl Default for Jobs {
     }
 }
 
-impl Default for Gc {
-    fn default() -> Self {
-        Self { schedule: "0 3 * * *".parse().ok() }
-    }
-}
-
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".into(), format: LogFormat::Auto }
@@ -483,12 +489,17 @@ impl Config {
             60,
             "one minute, the least that Docker expects",
         );
+        at_least("gc.grace", self.gc.grace, 60, "one minute: pushes under way need it");
         at_least("storage.redirect.lifetime", self.storage.redirect.lifetime, 10, "ten seconds");
         at_least("auth.session_lifetime", self.auth.session_lifetime, 60, "one minute");
         at_least("auth.session_idle", self.auth.session_idle, 60, "one minute");
         problems.extend(self.storage.check());
         problems.extend(self.backup.check());
         problems.extend(self.advisories.check());
+        if self.gc.rows_per_second == 0 {
+            let what = "0 would never end; use at least 1".to_owned();
+            problems.push(("gc.rows_per_second", what));
+        }
         if let Err(error) = tracing_subscriber::EnvFilter::try_new(&self.log.filter) {
             let what = format!("`{}` cannot be read ({error}); try `info`", self.log.filter);
             problems.push(("log.filter", what));

@@ -398,6 +398,18 @@ impl From<registry::Error> for Error {
                 };
                 client(StatusCode::FORBIDDEN, ErrorCode::Denied).turned(turned)
             }
+            E::Protected { repository, wanted, by } => {
+                let turned = Turned {
+                    repository: Some(repository.clone()),
+                    wanted: Some(format!("{wanted} on {repository}")),
+                    because: by.label(),
+                };
+                client(StatusCode::FORBIDDEN, ErrorCode::Denied).turned(turned)
+            }
+            E::NotInTrash { .. } => Self::admin(StatusCode::NOT_FOUND, "NOT_FOUND", error),
+            E::IsThere { .. } | E::CannotRestore(_) => {
+                Self::admin(StatusCode::CONFLICT, "CONFLICT", error)
+            }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
             E::Held { .. } => client(StatusCode::FORBIDDEN, ErrorCode::Denied),

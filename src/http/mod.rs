@@ -17,6 +17,7 @@ mod session;
 mod socket;
 mod stall;
 mod tls;
+mod ui;
 mod v2;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ fn router(app: Arc<App>) -> Router {
         .merge(v2::routes())
         .nest("/api/v1", api::routes())
         .merge(pages::routes())
+        .merge(ui::routes())
         .merge(ops::routes())
         .fallback(error::no_such_page)
         .method_not_allowed_fallback(error::no_such_method)

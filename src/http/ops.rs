@@ -75,6 +75,26 @@ async fn figures(app: &App) -> Vec<Figure> {
             app.registry.sessions().count() as u64,
         ),
     ];
+    let collected = app.worker.collected.get();
+    figures.extend([
+        Figure::Counter(
+            "gc_examined",
+            "Marked rows that collections looked at",
+            collected.examined,
+        ),
+        Figure::Counter("gc_blobs", "Blobs that were collected", collected.blobs),
+        Figure::Counter("gc_bytes", "Bytes of blobs that were collected", collected.bytes),
+        Figure::Counter(
+            "gc_manifests",
+            "Manifests without a tag that were collected",
+            collected.manifests,
+        ),
+    ]);
+    if let Ok(count) = app.meta.count_trash().await {
+        let of = |what: &str, number| (vec![("what", what.to_owned())], number);
+        let values = vec![of("tags", count.tags), of("manifests", count.manifests)];
+        figures.push(Figure::Gauges("trash", "What can be brought back", values));
+    }
     if let Ok(disk) = app.blobs.space().free() {
         figures.push(Figure::Gauge(
             "storage_free_bytes",

@@ -328,7 +328,39 @@ pub(super) fn end_logins(tx: &mut Tx<'_>, account: i64) -> Result<(), Error> {
     tx.execute("DELETE FROM session WHERE account_id = $1", (account,)).map(drop)
 }
 
-fn remove(
+fn set_password(
+    tx: &mut Tx<'_>,
+    name: &str,
+    hash: &Secret<String>,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    let Some(account) = find(tx, name)? else { return Ok(false) };
+    tx.execute(
+        "UPDATE account SET password_hash = $1, login = $2, updated_at = $3 WHERE id = $4",
+        (hash.expose(), new_login(), now, account.id),
+    )?;
+    end_logins(tx, account.id)?;
+    let detail = serde_json::json!({ "password": true });
+    event::append(tx, NewEvent::about(EventKind::AccountChange, name).with(detail), by, now)?;
+    touch(tx, name);
+    Ok(true)
+}
+
+/// Gives an account that nobody has used yet the password of whoever takes it.
+pub(super) fn replace_password(
+    tx: &mut Tx<'_>,
+    new: &NewAccount,
+    by: &Actor,
+    now: Timestamp,
+) -> Result<(), Error> {
+    match &new.password_hash {
+        Some(hash) => set_password(tx, &new.name, hash, by, now).map(drop),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn remove(
     tx: &mut Tx<'_>,
     name: &str,
     by: &Actor,
@@ -469,21 +501,7 @@ impl Meta {
         by: &Actor,
     ) -> Result<bool, Error> {
         let (name, by, now) = (name.to_owned(), by.clone(), self.clock.now());
-        self.db
-            .write(move |tx| {
-                let Some(account) = find(tx, &name)? else { return Ok(false) };
-                tx.execute(
-                    "UPDATE account SET password_hash = $1, login = $2, updated_at = $3 WHERE id = $4",
-                    (hash.expose(), new_login(), now, account.id),
-                )?;
-                end_logins(tx, account.id)?;
-                let detail = serde_json::json!({ "password": true });
-                let event = NewEvent::about(EventKind::AccountChange, &name).with(detail);
-                event::append(tx, event, &by, now)?;
-                touch(tx, &name);
-                Ok(true)
-            })
-            .await
+        self.db.write(move |tx| set_password(tx, &name, &hash, &by, now)).await
     }
 
     /// Removes an account with its tokens and all rules about it; what it pushed stays.

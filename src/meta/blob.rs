@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use super::event::{Actor, EventKind};
+use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tag::By;
 use super::tx::{FromColumn, ToValue, Tx, Value};
-use super::{Deleted, Error, Meta};
+use super::{Deleted, Error, Meta, loose};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName, UploadId};
 
@@ -50,6 +51,35 @@ pub struct StoredBlob {
     pub size: u64,
     /// Where its bytes are.
     pub location: Location,
+    /// Since when perhaps no manifest of the repository needs it: then it may be collected.
+    pub loose_since: Option<Timestamp>,
+}
+
+/// A blob to be made visible.
+#[derive(Clone, Debug)]
+pub struct NewBlob {
+    /// What it holds.
+    pub digest: Digest,
+    /// Its size in bytes.
+    pub size: u64,
+    /// Where its bytes are.
+    pub location: Location,
+    /// Whether these are bytes that were there before, not those of the upload.
+    pub is_reused: bool,
+    /// An object that is missing or damaged, whose place it takes.
+    pub broken: Option<Location>,
+}
+
+/// What came of making a blob visible.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommittedBlob {
+    /// It is visible.
+    Done {
+        /// The location that is not needed: the new one's own if the bytes were there already, or that of the broken object.
+        unneeded: Option<Location>,
+    },
+    /// The bytes that were to be used again have been collected meanwhile; nothing was changed.
+    Gone,
 }
 
 pub(super) fn is_linked(
@@ -75,7 +105,7 @@ fn find_linked(
     digest: &Digest,
 ) -> Result<Option<StoredBlob>, Error> {
     tx.find(
-        "SELECT blob.digest, blob.size, blob.location
+        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since
            FROM repository
            JOIN repository_blob ON repository_blob.repository_id = repository.id
            JOIN blob ON blob.id = repository_blob.blob_id
@@ -87,6 +117,7 @@ fn find_linked(
                 digest: row.get("digest")?,
                 size: row.get("size")?,
                 location: row.get("location")?,
+                loose_since: row.get("loose_since")?,
             })
         },
     )
@@ -104,7 +135,7 @@ fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobRow>, Error> {
     })
 }
 
-fn insert(tx: &mut Tx<'_>, blob: &StoredBlob, now: Timestamp) -> Result<i64, Error> {
+fn insert(tx: &mut Tx<'_>, blob: &NewBlob, now: Timestamp) -> Result<i64, Error> {
     let id = tx.find(
         "INSERT INTO blob (digest, size, location, created_at)
          VALUES ($1, $2, $3, $4)
@@ -128,17 +159,37 @@ fn link(
 ) -> Result<(), Error> {
     let repository = repository::ensure(tx, by.repository, by.now)?;
     let linked = tx.execute(
-        "INSERT INTO repository_blob (repository_id, blob_id, linked_at, linked_by)
-         VALUES ($1, $2, $3, $4)
+        "INSERT INTO repository_blob (repository_id, blob_id, linked_at, linked_by, loose_since)
+         VALUES ($1, $2, $3, $4, $3)
              ON CONFLICT DO NOTHING",
         (repository, id, by.now, &*by.actor.name),
     )?;
+    if linked == 0 {
+        hold(tx, repository, id, by.now)?;
+    }
     if linked == 1 {
+        tx.execute(
+            "UPDATE blob SET loose_since = NULL WHERE id = $1 AND loose_since IS NOT NULL",
+            (id,),
+        )?;
         repository::count(tx, repository, 0, 0, signed(size))?;
         let detail = serde_json::json!({ "size": size, "mounted_from": mounted_from });
         by.note(tx, EventKind::BlobPush, digest.as_str(), detail)?;
     }
     Ok(())
+}
+
+/// Begins the grace period of a blob anew, if it is in one.
+fn hold(tx: &mut Tx<'_>, repository: RepositoryId, id: i64, now: Timestamp) -> Result<(), Error> {
+    tx.execute(
+        "UPDATE repository_blob
+            SET loose_since = $1
+          WHERE repository_id = $2
+            AND blob_id = $3
+            AND loose_since IS NOT NULL",
+        (now, repository, id),
+    )
+    .map(drop)
 }
 
 /// A size as a difference.
@@ -193,32 +244,56 @@ impl Meta {
         self.db
             .read(move |tx| {
                 let found = find(tx, &digest)?;
-                Ok(found.map(|row| StoredBlob { digest, size: row.size, location: row.location }))
+                Ok(found.map(|row| StoredBlob {
+                    digest,
+                    size: row.size,
+                    location: row.location,
+                    loose_since: None,
+                }))
+            })
+            .await
+    }
+
+    /// Begins the grace period of a blob anew, as it is about to be announced; says whether the repository still has it.
+    pub async fn hold_blob(&self, name: &RepositoryName, digest: &Digest) -> Result<bool, Error> {
+        let (name, digest, now) = (name.clone(), digest.clone(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let Some(repository) = repository::find(tx, &name)? else { return Ok(false) };
+                let Some(row) = find(tx, &digest)? else { return Ok(false) };
+                if !is_linked(tx, repository, &digest)? {
+                    return Ok(false);
+                }
+                hold(tx, repository, row.id, now)?;
+                tx.touch(name.as_str());
+                Ok(true)
             })
             .await
     }
 
     /// Makes a finished blob visible in a repository, and ends the upload that brought it.
     ///
-    /// Returns the location that is not needed: `blob`'s own if the bytes were there already, or the old one if the row
-    /// pointed at `broken`, an object that is missing or damaged. In the first case the upload's row stays until
-    /// [`Meta::delete_upload`], as it may be all that tells of the copy.
+    /// If the upload's own bytes are not needed, its row stays until [`Meta::delete_upload`], as it may be all that tells of
+    /// them.
     pub async fn commit_blob(
         &self,
         name: &RepositoryName,
-        blob: StoredBlob,
-        broken: Option<Location>,
+        blob: NewBlob,
         upload: Option<UploadId>,
         actor: &Actor,
-    ) -> Result<Option<Location>, Error> {
+    ) -> Result<CommittedBlob, Error> {
         let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
                 let existing = find(tx, &blob.digest)?;
                 let own = blob.location.clone();
                 let (id, unneeded) = match existing {
+                    None if blob.is_reused => return Ok(CommittedBlob::Gone),
+                    Some(row) if blob.is_reused && row.location != own => {
+                        return Ok(CommittedBlob::Gone);
+                    }
                     None => (insert(tx, &blob, now)?, None),
-                    Some(row) if broken.as_ref() == Some(&row.location) => {
+                    Some(row) if blob.broken.as_ref() == Some(&row.location) => {
                         tx.execute(
                             "UPDATE blob SET location = $1, size = $2 WHERE id = $3",
                             (&blob.location, blob.size, row.id),
@@ -235,10 +310,11 @@ impl Meta {
                 link(tx, id, &blob.digest, blob.size, None, by)?;
                 if let Some(upload) = upload
                     && unneeded.as_ref() != Some(&own)
+                    && !blob.is_reused
                 {
                     super::upload::delete(tx, &upload)?;
                 }
-                Ok(unneeded)
+                Ok(CommittedBlob::Done { unneeded })
             })
             .await
     }
@@ -304,11 +380,16 @@ impl Meta {
                 if !force && let Some(parent) = find_parent(tx, repository, &digest)? {
                     return Ok(Deleted::NeededBy(parent));
                 }
+                let guard = Guard::load(tx, &name, now)?;
+                if let Some(hold) = guard.of_content(tx, repository, &digest)? {
+                    return Ok(Deleted::Protected(hold));
+                }
                 let Some(row) = find(tx, &digest)? else { return Ok(Deleted::Unknown) };
                 tx.execute(
                     "DELETE FROM repository_blob WHERE repository_id = $1 AND blob_id = $2",
                     (repository, row.id),
                 )?;
+                loose::blob(tx, row.id, now)?;
                 repository::ensure(tx, &name, now)?;
                 repository::count(tx, repository, 0, 0, -signed(row.size))?;
                 let by = By { actor: &actor, repository: &name, now };

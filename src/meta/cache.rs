@@ -21,7 +21,7 @@ pub(super) struct Epochs {
     plugins: watch::Sender<()>,
 }
 
-const COUNTERS: usize = STRIPES + 6;
+const COUNTERS: usize = STRIPES + 7;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
@@ -36,6 +36,8 @@ impl Epochs {
     pub(super) const TRUST: usize = STRIPES + 4;
     /// Installed plugins.
     pub(super) const PLUGINS: usize = STRIPES + 5;
+    /// Locks, which are kept in memory as a whole.
+    pub(super) const LOCKS: usize = STRIPES + 6;
 
     pub(super) fn new() -> Self {
         Self {

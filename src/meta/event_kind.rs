@@ -19,8 +19,20 @@ pub enum EventKind {
     TagPush,
     /// A tag was removed.
     TagDelete,
+    /// What is said of a repository was changed.
+    RepositoryChange,
     /// A repository was removed with everything in it.
     RepositoryDelete,
+    /// A repository, tag or digest was locked, or its lock changed.
+    LockAdd,
+    /// A lock was taken off.
+    LockRemove,
+    /// A rule that makes tags immutable was made or removed.
+    ImmutabilityChange,
+    /// A retention policy was made, changed or removed.
+    RetentionChange,
+    /// A run of retention has ended.
+    RetentionRun,
     /// An account was made.
     AccountAdd,
     /// An account was changed, or its password.
@@ -77,13 +89,15 @@ pub enum EventKind {
     SessionStart,
     /// Somebody signed out.
     SessionEnd,
+    /// Garbage was collected.
+    GarbageCollect,
     /// A request was refused: not logged in, wrong credentials, not allowed, or too many failures.
     RequestRefuse,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 44] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -91,7 +105,13 @@ impl EventKind {
         Self::ManifestPull,
         Self::TagPush,
         Self::TagDelete,
+        Self::RepositoryChange,
         Self::RepositoryDelete,
+        Self::LockAdd,
+        Self::LockRemove,
+        Self::ImmutabilityChange,
+        Self::RetentionChange,
+        Self::RetentionRun,
         Self::AccountAdd,
         Self::AccountChange,
         Self::AccountRemove,
@@ -120,6 +140,7 @@ impl EventKind {
         Self::ReplicationChange,
         Self::SessionStart,
         Self::SessionEnd,
+        Self::GarbageCollect,
         Self::RequestRefuse,
     ];
 
@@ -134,7 +155,13 @@ impl EventKind {
             Self::ManifestPull => "manifest.pull",
             Self::TagPush => "tag.push",
             Self::TagDelete => "tag.delete",
+            Self::RepositoryChange => "repository.change",
             Self::RepositoryDelete => "repository.delete",
+            Self::LockAdd => "lock.add",
+            Self::LockRemove => "lock.remove",
+            Self::ImmutabilityChange => "immutability.change",
+            Self::RetentionChange => "retention.change",
+            Self::RetentionRun => "retention.run",
             Self::AccountAdd => "account.add",
             Self::AccountChange => "account.change",
             Self::AccountRemove => "account.remove",
@@ -163,6 +190,7 @@ impl EventKind {
             Self::ReplicationChange => "replication.change",
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
+            Self::GarbageCollect => "garbage.collect",
             Self::RequestRefuse => "request.refuse",
         }
     }

@@ -373,6 +373,27 @@ impl Meta {
             .await
     }
 
+    /// The job of a kind that waits under a key.
+    pub async fn find_waiting_job(
+        &self,
+        kind: &'static str,
+        key: &str,
+    ) -> Result<Option<Job>, Error> {
+        let key = key.to_owned();
+        self.db
+            .read(move |tx| {
+                let sql = format!(
+                    "SELECT {COLUMNS}
+                       FROM job
+                      WHERE kind = $1
+                        AND unique_key = $2
+                        AND state IN ('blocked', 'waiting')"
+                );
+                tx.find(&sql, (kind, &key), read)
+            })
+            .await
+    }
+
     /// Ends a job: at once if nobody runs it, else it is told to.
     pub async fn cancel_job(&self, id: i64) -> Result<JobChanged, Error> {
         let now = self.clock.now();

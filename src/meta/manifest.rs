@@ -7,11 +7,13 @@ use bytes::Bytes;
 
 use super::blob::{self, signed};
 use super::event::{Actor, EventKind};
+use super::guard::{Guard, Protection};
 use super::quarantine::{self, Held, Hold};
 use super::repository::{self, RepositoryId};
 use super::tag::{self, By, Target};
+use super::traffic;
 use super::tx::Tx;
-use super::{Error, Meta};
+use super::{Error, Meta, loose, trash};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, Manifest, MediaType, Reference, RepositoryName, Tag, manifest::Content};
 
@@ -109,6 +111,8 @@ pub enum Refusal {
         /// What it points at.
         current: Option<Digest>,
     },
+    /// A lock or a rule forbids it.
+    Protected(Box<Protection>),
 }
 
 /// What came of a deletion.
@@ -120,10 +124,21 @@ pub enum Deleted {
     Unknown,
     /// A manifest of the repository needs it.
     NeededBy(Digest),
+    /// A lock or a rule forbids it.
+    Protected(Box<Protection>),
+}
+
+/// Whether a repository owns a manifest.
+pub(super) fn is_owned(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    Ok(find_owned(tx, repository, digest)?.is_some())
 }
 
 /// The row of a manifest that a repository owns.
-fn find_owned(
+pub(super) fn find_owned(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
     digest: &Digest,
@@ -310,8 +325,8 @@ fn own(
 ) -> Result<(), Error> {
     let subject = put.manifest.subject().map(|subject| &subject.digest);
     let owned = tx.execute(
-        "INSERT INTO repository_manifest (repository_id, manifest_id, media_type, subject, pushed_at, pushed_by)
-         VALUES ($1, $2, $3, $4, $5, $6)
+        "INSERT INTO repository_manifest (repository_id, manifest_id, media_type, subject, pushed_at, pushed_by, loose_since)
+         VALUES ($1, $2, $3, $4, $5, $6, $5)
              ON CONFLICT DO NOTHING",
         (repository, id, put.manifest.media_type(), subject, by.now, &*by.actor.name),
     )?;
@@ -331,6 +346,14 @@ fn own(
             AND manifest_id = $3
             AND media_type <> $1",
         (put.manifest.media_type(), repository, id),
+    )?;
+    tx.execute(
+        "UPDATE repository_manifest
+            SET loose_since = $1
+          WHERE repository_id = $2
+            AND manifest_id = $3
+            AND loose_since IS NOT NULL",
+        (by.now, repository, id),
     )
     .map(drop)
 }
@@ -352,6 +375,10 @@ fn put(
             return Ok(Err(Refusal::Precondition { tag: first.clone(), current }));
         }
     }
+    let guard = Guard::load(tx, name, by.now)?;
+    if let Some(hold) = guard.of_push(tx, existing, &put.tags, &put.digest)? {
+        return Ok(Err(Refusal::Protected(hold)));
+    }
     let missing = missing_blobs(tx, existing, &put.manifest)?;
     if !missing.is_empty() {
         return Ok(Err(Refusal::Missing(missing)));
@@ -361,6 +388,7 @@ fn put(
         return Ok(Err(Refusal::Missing(missing_children)));
     }
     let repository = repository::ensure(tx, name, by.now)?;
+    traffic::count_push(tx, repository, by.now)?;
     let id = ensure(tx, put, children_bytes, by.now)?;
     own(tx, repository, id, put, by)?;
     let target = Target {
@@ -370,6 +398,8 @@ fn put(
     };
     // What is served under a tag already is nobody's to hold back.
     let is_served = !tag::list_pointing_at(tx, repository, id)?.is_empty();
+    loose::hold_content(tx, repository, id)?;
+    trash::take_out(tx, repository, id)?;
     for name in &put.tags {
         tag::point(tx, repository, name, id, target, by)?;
     }
@@ -381,7 +411,7 @@ fn put(
     Ok(Ok(Stored { missing_children, held }))
 }
 
-fn delete(
+pub(super) fn delete(
     tx: &mut Tx<'_>,
     name: &RepositoryName,
     digest: &Digest,
@@ -395,19 +425,13 @@ fn delete(
     if !force && let Some(parent) = blob::find_parent(tx, repository, digest)? {
         return Ok(Deleted::NeededBy(parent));
     }
+    if let Some(hold) = Guard::load(tx, name, by.now)?.of_content(tx, repository, digest)? {
+        return Ok(Deleted::Protected(hold));
+    }
     for tag in tag::list_pointing_at(tx, repository, id)? {
         tag::remove(tx, repository, &tag, by)?;
     }
-    tx.execute(
-        "DELETE FROM repository_manifest WHERE repository_id = $1 AND manifest_id = $2",
-        (repository, id),
-    )?;
-    tx.execute(
-        "DELETE FROM manifest
-          WHERE id = $1
-            AND NOT EXISTS (SELECT 1 FROM repository_manifest WHERE manifest_id = $1)",
-        (id,),
-    )?;
+    trash::keep_manifest(tx, repository, id, by)?;
     repository::ensure(tx, name, by.now)?;
     repository::count(tx, repository, 0, -1, -signed(body_bytes))?;
     let detail = serde_json::json!({ "size": body_bytes, "force": force });
@@ -511,7 +535,7 @@ impl Meta {
             .await
     }
 
-    /// Removes a manifest and all its tags from a repository. Refused while an index of the repository lists it, unless
+    /// Removes a manifest and all its tags from a repository; they can be brought back ([`Meta::undelete_manifest`]). Refused while an index of the repository lists it, unless
     /// `force`.
     pub async fn delete_manifest(
         &self,

@@ -17,6 +17,10 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (7, include_str!("migrations/0007_installed_plugin.sql")),
     (8, include_str!("migrations/0008_scan.sql")),
     (9, include_str!("migrations/0009_replication.sql")),
+    (10, include_str!("migrations/0010_lock.sql")),
+    (11, include_str!("migrations/0011_retention.sql")),
+    (12, include_str!("migrations/0012_web.sql")),
+    (13, include_str!("migrations/0013_upkeep.sql")),
     (14, include_str!("migrations/0014_backup.sql")),
 ];
 

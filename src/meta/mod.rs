@@ -10,6 +10,7 @@ mod backup;
 mod binding;
 mod blob;
 mod cache;
+mod contents;
 mod db;
 mod device;
 mod directory;
@@ -17,8 +18,11 @@ mod error;
 mod event;
 mod event_kind;
 mod federation;
+mod garbage;
 mod group;
+mod guard;
 mod hold;
+mod immutability;
 mod installed_plugin;
 mod instance;
 mod issuer;
@@ -26,7 +30,10 @@ mod job;
 mod key;
 mod keys;
 mod lease;
+mod lock;
+mod loose;
 mod manifest;
+mod manifest_details;
 mod migrate;
 mod outbox;
 mod plugin;
@@ -36,6 +43,7 @@ mod refresh;
 mod replication;
 mod replication_state;
 mod repository;
+mod retention;
 mod role;
 mod scan;
 mod scan_change;
@@ -43,12 +51,17 @@ mod scan_search;
 mod schedule;
 mod sealed;
 mod session;
+mod setup;
 mod snapshot;
 mod subject;
 mod tag;
 mod token;
+mod traffic;
+mod trash;
+mod trash_list;
 mod trust;
 mod tx;
+mod upkeep;
 mod upload;
 mod webhook;
 
@@ -64,7 +77,8 @@ pub use account::{
 pub use advisory::{AdvisoryShelf, AdvisorySource, AdvisoryWriter};
 pub use backup::{BackupFailure, BackupRecord, LastBackup};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
-pub use blob::{Location, StoredBlob};
+pub use blob::{CommittedBlob, Location, NewBlob, StoredBlob};
+pub use contents::{Contents, HeldManifest, HeldTag, NotedPull};
 pub use db::Stats;
 pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
 pub use directory::{
@@ -76,13 +90,18 @@ pub use event::{
     NewEvent, Place,
 };
 pub use federation::{Condition, FederationRule, Test};
+pub use garbage::{Collected, DeadObject, Garbage};
 pub use group::{Group, Member, MemberChanged};
+pub use guard::Protection;
+pub use immutability::{Immutability, NewImmutability};
 pub use installed_plugin::{InstalledPlugin, PluginRelease, PreviousRelease};
 pub use issuer::Issuer;
 pub use job::{Job, JobChanged, JobFilter, JobLine, JobState, NewJob};
 pub use key::SigningKey;
 pub use lease::{KeptJob, LeasedJob, Settlement};
+pub use lock::{Forbidden, Lock, NewLock};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
+pub use manifest_details::ManifestDetails;
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
@@ -95,21 +114,28 @@ pub use replication_state::{
     Lag, REPLICATE, Replicated, ReplicationState, StateCursor, StateFilter, Wanted,
 };
 pub use repository::Summary;
+pub use retention::{Policy, RetentionRule, RetentionRun, RetentionTest, RunTotals};
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
 pub use scan::{ScanFinding, ScanOutcome, ScanPackage, ScanReport, ScanState, SeverityCounts};
 pub use scan_search::{FindingFilter, Located, ScanPlace};
 pub use schedule::Schedule;
 pub use session::{NewSession, Session};
+pub use setup::SetupFinished;
 pub use snapshot::{GraphCheck, Snapshot, Summary as SnapshotSummary};
 pub use subject::{InvalidSubject, Subject, SubjectKind};
-pub use tag::{TagDetails, TagEvent};
+pub use tag::{RepositoryTagEvent, TagDetails, TagEvent};
 pub use token::{Limit, Limits, NewToken, Token, TokenAdded, TokenSecret};
+pub use traffic::{DayOfGrowth, DayOfTraffic};
+pub use trash::{RollBack, Undeleted};
+pub use trash_list::{TrashCount, TrashEntry, TrashPlace};
 pub use trust::{Trust, TrustChanged};
+pub use upkeep::{Upkeep, UpkeepKind};
 pub use upload::UploadRow;
 pub use webhook::{Webhook, WebhookFormat, WebhookWish};
 
 use tokio::sync::watch;
 
+use blob::signed;
 use cache::Cache;
 use db::Db;
 
@@ -131,6 +157,8 @@ pub struct Meta {
     accounts: Arc<Cache<Arc<Account>>>,
     tokens: Arc<Cache<Arc<Token>>>,
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
+    locks: Arc<parking_lot::RwLock<Option<lock::Locks>>>,
+    pulls: Arc<traffic::Pulls>,
 }
 
 impl Meta {
@@ -158,6 +186,8 @@ impl Meta {
             })),
             tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
+            locks: Arc::default(),
+            pulls: Arc::default(),
         })
     }
 

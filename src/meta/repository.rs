@@ -1,8 +1,9 @@
 //! Repositories. One exists from the first thing that is stored in it until it is deleted as a whole.
 
 use super::event::{self, Actor, EventKind, NewEvent};
+use super::guard::Guard;
 use super::tx::{FromColumn, Row, ToValue, Tx, Value};
-use super::{Error, Meta};
+use super::{Deleted, Error, Meta, garbage, loose};
 use crate::clock::Timestamp;
 use crate::oci::RepositoryName;
 
@@ -37,7 +38,16 @@ pub struct Summary {
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,
+    /// When a manifest was last pushed.
+    pub pushed_at: Option<Timestamp>,
+    /// When a manifest was last pulled.
+    pub pulled_at: Option<Timestamp>,
+    /// What it is about, as Markdown.
+    pub description: String,
 }
+
+const COLUMNS: &str =
+    "name, tags, manifests, size_bytes, created_at, updated_at, pushed_at, pulled_at, description";
 
 pub(super) fn find(tx: &mut Tx<'_>, name: &RepositoryName) -> Result<Option<RepositoryId>, Error> {
     tx.find("SELECT id FROM repository WHERE name = $1", (name,), |row| row.get("id"))
@@ -95,23 +105,20 @@ pub(super) fn count(
     .map(drop)
 }
 
-fn delete(tx: &mut Tx<'_>, id: RepositoryId) -> Result<(), Error> {
-    // Manifests that no other repository owns go with it; blobs are left to garbage collection.
-    let orphans: Vec<i64> = tx.query(
-        "SELECT mine.manifest_id AS id
-           FROM repository_manifest AS mine
-          WHERE mine.repository_id = $1
-            AND NOT EXISTS (SELECT 1
-                              FROM repository_manifest AS other
-                             WHERE other.manifest_id = mine.manifest_id
-                               AND other.repository_id <> $1)",
+fn delete(tx: &mut Tx<'_>, id: RepositoryId, now: Timestamp) -> Result<(), Error> {
+    // Manifests that no other repository owns go with it, and its trash, too; blobs are left to garbage collection.
+    let manifests: Vec<i64> = tx.query(
+        "SELECT manifest_id AS id FROM repository_manifest WHERE repository_id = $1
+          UNION
+         SELECT manifest_id FROM trash_manifest WHERE repository_id = $1",
         (id,),
         |row| row.get("id"),
     )?;
+    loose::blobs_of(tx, id, now)?;
     tx.execute("DELETE FROM tag WHERE repository_id = $1", (id,))?;
     tx.execute("DELETE FROM repository WHERE id = $1", (id,))?;
-    for orphan in orphans {
-        tx.execute("DELETE FROM manifest WHERE id = $1", (orphan,))?;
+    for manifest in manifests {
+        garbage::forget_manifest(tx, manifest)?;
     }
     Ok(())
 }
@@ -124,6 +131,9 @@ fn summary(row: &Row<'_>) -> Result<Summary, Error> {
         size_bytes: row.get("size_bytes")?,
         created_at: row.get("created_at")?,
         updated_at: row.get("updated_at")?,
+        pushed_at: row.get("pushed_at")?,
+        pulled_at: row.get("pulled_at")?,
+        description: row.get("description")?,
     })
 }
 
@@ -138,16 +148,15 @@ impl Meta {
         let (from, until) = (from.to_owned(), until.to_owned());
         self.db
             .read(move |tx| {
-                tx.query(
-                    "SELECT name, tags, manifests, size_bytes, created_at, updated_at
+                let sql = format!(
+                    "SELECT {COLUMNS}
                        FROM repository
                       WHERE name >= $1
                         AND name < $2
                       ORDER BY name
-                      LIMIT $3",
-                    (&from, &until, limit),
-                    summary,
-                )
+                      LIMIT $3"
+                );
+                tx.query(&sql, (&from, &until, limit), summary)
             })
             .await
     }
@@ -157,35 +166,60 @@ impl Meta {
         let name = name.clone();
         self.db
             .read(move |tx| {
-                tx.find(
-                    "SELECT name, tags, manifests, size_bytes, created_at, updated_at
-                       FROM repository
-                      WHERE name = $1",
-                    (&name,),
-                    summary,
-                )
+                let sql = format!("SELECT {COLUMNS} FROM repository WHERE name = $1");
+                tx.find(&sql, (&name,), summary)
             })
             .await
     }
 
-    /// Deletes a repository with its tags, their history and its manifests; says whether there was one.
-    pub async fn delete_repository(
+    /// Says what a repository is about; whether there is one.
+    pub async fn describe_repository(
         &self,
         name: &RepositoryName,
+        description: String,
         actor: &Actor,
     ) -> Result<bool, Error> {
         let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
-                let Some(id) = find(tx, &name)? else { return Ok(false) };
-                delete(tx, id)?;
+                let changed = tx.execute(
+                    "UPDATE repository SET description = $1 WHERE name = $2",
+                    (&description, &name),
+                )?;
+                if changed > 0 {
+                    let detail = serde_json::json!({ "description_bytes": description.len() });
+                    let event = NewEvent {
+                        target: None,
+                        ..NewEvent::of(EventKind::RepositoryChange, &name, "").with(detail)
+                    };
+                    event::append(tx, event, &actor, now)?;
+                }
+                Ok(changed > 0)
+            })
+            .await
+    }
+
+    /// Deletes a repository with its tags, their history and its manifests.
+    pub async fn delete_repository(
+        &self,
+        name: &RepositoryName,
+        actor: &Actor,
+    ) -> Result<Deleted, Error> {
+        let (name, actor, now) = (name.clone(), actor.clone(), self.clock.now());
+        self.db
+            .write(move |tx| {
+                let Some(id) = find(tx, &name)? else { return Ok(Deleted::Unknown) };
+                if let Some(hold) = Guard::load(tx, &name, now)?.of_repository(tx, id)? {
+                    return Ok(Deleted::Protected(hold));
+                }
+                delete(tx, id, now)?;
                 let event = NewEvent {
                     target: None,
                     ..NewEvent::of(EventKind::RepositoryDelete, &name, "")
                 };
                 event::append(tx, event, &actor, now)?;
                 tx.touch(name.as_str());
-                Ok(true)
+                Ok(Deleted::Done)
             })
             .await
     }

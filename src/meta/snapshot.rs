@@ -148,6 +148,7 @@ impl Snapshot {
                     digest: row.get("digest")?,
                     size: row.get("size")?,
                     location: row.get("location")?,
+                    loose_since: None,
                 })
             },
         )

@@ -1,9 +1,10 @@
 //! Tags and every step of their history.
 
 use super::event::{self, Actor, EventKind, NewEvent};
+use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tx::{Row, Tx};
-use super::{Error, Meta};
+use super::{Deleted, Error, Meta, loose, trash};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, MediaType, RepositoryName, Tag};
 
@@ -41,20 +42,38 @@ pub struct TagEvent {
     pub at: Timestamp,
 }
 
+/// A step of some tag's history in a repository.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RepositoryTagEvent {
+    /// Whose.
+    pub tag: Tag,
+    /// What happened.
+    pub event: TagEvent,
+}
+
 /// What a tag points at.
 pub(super) fn find_target(
     tx: &mut Tx<'_>,
     repository: RepositoryId,
     name: &Tag,
 ) -> Result<Option<Digest>, Error> {
+    Ok(find_row(tx, repository, name)?.map(|(_, digest)| digest))
+}
+
+/// As [`find_target`], with the manifest's row.
+fn find_row(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    name: &Tag,
+) -> Result<Option<(i64, Digest)>, Error> {
     tx.find(
-        "SELECT manifest.digest
+        "SELECT manifest.id, manifest.digest
            FROM tag
            JOIN manifest ON manifest.id = tag.manifest_id
           WHERE tag.repository_id = $1
             AND tag.name = $2",
         (repository, name),
-        |row| row.get("digest"),
+        |row| Ok((row.get("id")?, row.get("digest")?)),
     )
 }
 
@@ -99,10 +118,16 @@ pub(super) fn point(
     by: By<'_>,
 ) -> Result<(), Error> {
     let digest = target.digest;
-    let previous = find_target(tx, repository, name)?;
+    let before = find_row(tx, repository, name)?;
+    let previous = before.as_ref().map(|(_, digest)| digest.clone());
     if previous.as_ref() == Some(digest) {
         return Ok(());
     }
+    if let Some((left, _)) = before {
+        trash::keep_tag(tx, repository, name, left, "moved", by)?;
+        loose::manifest(tx, repository, left, by.now)?;
+    }
+    loose::hold_manifest(tx, repository, manifest)?;
     tx.execute(
         "INSERT INTO tag (repository_id, name, manifest_id, updated_at, updated_by)
          VALUES ($1, $2, $3, $4, $5)
@@ -129,13 +154,29 @@ pub(super) fn remove(
     name: &Tag,
     by: By<'_>,
 ) -> Result<Option<Digest>, Error> {
-    let Some(digest) = find_target(tx, repository, name)? else { return Ok(None) };
+    let Some((left, digest)) = find_row(tx, repository, name)? else { return Ok(None) };
+    trash::keep_tag(tx, repository, name, left, "deleted", by)?;
+    loose::manifest(tx, repository, left, by.now)?;
     tx.execute("DELETE FROM tag WHERE repository_id = $1 AND name = $2", (repository, name))?;
     repository::count(tx, repository, -1, 0, 0)?;
     record(tx, repository, name, "delete", &digest, Some(&digest), by)?;
     let detail = serde_json::json!({ "digest": digest });
     by.note(tx, EventKind::TagDelete, name.as_str(), detail)?;
     Ok(Some(digest))
+}
+
+/// Deletes a tag as somebody wants it, unless something holds it.
+pub(super) fn delete(tx: &mut Tx<'_>, name: &Tag, by: By<'_>) -> Result<Deleted, Error> {
+    let Some(repository) = repository::find(tx, by.repository)? else {
+        return Ok(Deleted::Unknown);
+    };
+    let Some(target) = find_target(tx, repository, name)? else { return Ok(Deleted::Unknown) };
+    if let Some(hold) = Guard::load(tx, by.repository, by.now)?.of_tag(name, &target) {
+        return Ok(Deleted::Protected(hold));
+    }
+    remove(tx, repository, name, by)?;
+    repository::ensure(tx, by.repository, by.now)?;
+    Ok(Deleted::Done)
 }
 
 fn record(
@@ -175,6 +216,17 @@ fn details(row: &Row<'_>) -> Result<TagDetails, Error> {
         size_bytes: row.get::<u64>("content_bytes")? + row.get::<u64>("body_bytes")?,
         updated_at: row.get("updated_at")?,
         updated_by: row.get("updated_by")?,
+    })
+}
+
+fn tag_event(row: &Row<'_>) -> Result<TagEvent, Error> {
+    Ok(TagEvent {
+        id: row.get("id")?,
+        action: row.get("action")?,
+        digest: row.get("digest")?,
+        previous: row.get("previous")?,
+        actor: row.get("actor")?,
+        at: row.get("at")?,
     })
 }
 
@@ -307,39 +359,47 @@ impl Meta {
                       ORDER BY event.id DESC
                       LIMIT $4",
                     (&name, &tag, before, limit),
-                    |row| {
-                        Ok(TagEvent {
-                            id: row.get("id")?,
-                            action: row.get("action")?,
-                            digest: row.get("digest")?,
-                            previous: row.get("previous")?,
-                            actor: row.get("actor")?,
-                            at: row.get("at")?,
-                        })
-                    },
+                    tag_event,
                 )
             })
             .await
     }
 
-    /// Removes a tag and nothing else; says whether there was one.
+    /// Up to `limit` steps of the history of all tags of a repository, the latest first, those before the step `before`.
+    pub async fn list_repository_tag_events(
+        &self,
+        name: &RepositoryName,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<Vec<RepositoryTagEvent>, Error> {
+        let (name, before) = (name.clone(), before.unwrap_or(u64::MAX));
+        self.db
+            .read(move |tx| {
+                tx.query(
+                    "SELECT event.id, event.name, event.action, event.digest, event.previous, event.actor, event.at
+                       FROM repository
+                       JOIN tag_event AS event ON event.repository_id = repository.id
+                      WHERE repository.name = $1
+                        AND event.id < $2
+                      ORDER BY event.id DESC
+                      LIMIT $3",
+                    (&name, before, limit),
+                    |row| Ok(RepositoryTagEvent { tag: row.get("name")?, event: tag_event(row)? }),
+                )
+            })
+            .await
+    }
+
+    /// Removes a tag and nothing else.
     pub async fn delete_tag(
         &self,
         name: &RepositoryName,
         tag: &Tag,
         actor: &Actor,
-    ) -> Result<bool, Error> {
+    ) -> Result<Deleted, Error> {
         let (name, tag, actor, now) = (name.clone(), tag.clone(), actor.clone(), self.clock.now());
         self.db
-            .write(move |tx| {
-                let Some(repository) = repository::find(tx, &name)? else { return Ok(false) };
-                let by = By { actor: &actor, repository: &name, now };
-                let removed = remove(tx, repository, &tag, by)?;
-                if removed.is_some() {
-                    repository::ensure(tx, &name, now)?;
-                }
-                Ok(removed.is_some())
-            })
+            .write(move |tx| delete(tx, &tag, By { actor: &actor, repository: &name, now }))
             .await
     }
 }

@@ -122,6 +122,11 @@ impl<'c> Tx<'c> {
         self.touched.push(Epochs::PLUGINS);
     }
 
+    /// Says that a lock was made or taken off.
+    pub(super) fn touch_locks(&mut self) {
+        self.touched.push(Epochs::LOCKS);
+    }
+
     pub(super) fn into_touched(self) -> Vec<usize> {
         self.touched
     }

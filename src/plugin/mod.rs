@@ -65,7 +65,8 @@ pub use glob::{Glob, InvalidGlob};
 pub use http_rule::HttpRule;
 pub use identity::{Credential, CredentialKind, Identified, Narrowed};
 pub use image::{
-    FileEntry, FileKind, ImageError, ImageSource, LayerBounds, Layers, OpenFile, Rootfs,
+    FileEntry, FileKind, ImageError, ImageSource, LayerBounds, Layers, ListedFile, ListingError,
+    OpenFile, Rootfs, list_files, read_file,
 };
 pub use limits::{LimitChanges, Limits};
 pub use manifest::{API, HookAsk, InvalidManifest, Manifest};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::auth;
 use crate::blob;
-use crate::meta;
+use crate::meta::{self, Protection};
 use crate::oci::manifest::{InvalidManifest, MAX_MANIFEST_BYTES};
 use crate::oci::{Digest, Reference, RepositoryName, Tag, UploadId};
 use crate::plugin::{CallError, PluginName};
@@ -146,6 +146,41 @@ pub enum Error {
         /// When it makes sense to try again.
         retry_after: Duration,
     },
+    /// A lock or a rule holds it where it is.
+    #[error("{by}")]
+    Protected {
+        /// In which repository.
+        repository: RepositoryName,
+        /// What was wanted: `push`, `delete`, `pull`.
+        wanted: &'static str,
+        /// What holds it.
+        by: Box<Protection>,
+    },
+    /// There is nothing of the kind to bring back.
+    #[error(
+        "{reference} of {repository} cannot be brought back: it was never there, or its time in the trash is over"
+    )]
+    NotInTrash {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        reference: Reference,
+    },
+    /// A tag that is there needs not be brought back.
+    #[error(
+        "{repository} has a tag {reference}, which points at {digest}: to point it elsewhere, roll it back"
+    )]
+    IsThere {
+        /// Where.
+        repository: RepositoryName,
+        /// What.
+        reference: Reference,
+        /// What it points at.
+        digest: Digest,
+    },
+    /// What a manifest needs is gone.
+    #[error("it cannot be brought back without {}, which were deleted: push them first", .0.iter().map(Digest::as_str).collect::<Vec<_>>().join(", "))]
+    CannotRestore(Vec<Digest>),
     /// The disk has no room.
     #[error("the registry has no room for more: {0}")]
     Full(String),

@@ -10,28 +10,35 @@ mod leftovers;
 mod pull;
 mod push;
 mod remove;
+mod retention;
 mod scans;
 mod sessions;
+mod undo;
 mod upload;
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use catalog::Catalog;
 pub use error::Error;
 pub use pull::{Blob, Page, Pull};
 pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
+pub use retention::{Decision, InvalidRule, Item, Plan, RETENTION, check as check_policy};
 pub use scans::Scans;
+pub use undo::{Restored, Undo};
 pub use upload::{BodyPart, Mounted};
 
+use parking_lot::Mutex;
 use sessions::Sessions;
 
 use crate::auth::{Grant, Principal, Refusal};
 use crate::blob::BlobStore;
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config;
-use crate::meta::Meta;
-use crate::oci::{Action, RepositoryName, UploadId};
+use crate::meta::{Meta, NotedPull};
+use crate::oci::{Action, Digest, RepositoryName, UploadId};
 use crate::plugin::Plugins;
 
 /// The registry; clones share it.
@@ -39,9 +46,13 @@ use crate::plugin::Plugins;
 pub struct Registry {
     meta: Meta,
     blobs: BlobStore,
+    clock: Clock,
     config: config::Registry,
+    /// How long what is not needed is kept.
+    grace: Duration,
     sessions: Arc<Sessions>,
     plugins: Plugins,
+    pulls: Arc<Mutex<HashMap<(RepositoryName, Digest), Timestamp>>>,
 }
 
 impl Registry {
@@ -51,11 +62,12 @@ impl Registry {
         meta: Meta,
         blobs: BlobStore,
         clock: Clock,
-        config: config::Registry,
+        config: &config::Config,
         plugins: Plugins,
     ) -> Self {
-        let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock));
-        Self { meta, blobs, config, sessions, plugins }
+        let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock.clone()));
+        let (grace, config) = (config.gc.grace.get(), config.registry.clone());
+        Self { meta, blobs, config, sessions, plugins, clock, grace, pulls: Arc::default() }
     }
 
     /// Reading a repository.
@@ -97,6 +109,15 @@ impl Registry {
         Ok(Remove::new(self, principal.grant(Action::Delete, name)?))
     }
 
+    /// Bringing back what was deleted from a repository.
+    pub fn undo_in(
+        &self,
+        principal: &Principal,
+        name: RepositoryName,
+    ) -> Result<Undo<'_>, Refusal> {
+        Ok(Undo::new(self, principal.grant(Action::Push, name)?))
+    }
+
     /// Listing repositories.
     pub fn catalog(&self, principal: &Principal) -> Result<Catalog<'_>, Refusal> {
         Ok(Catalog::new(self, principal.grant_catalog()?))
@@ -109,6 +130,13 @@ impl Registry {
         }
         leftovers::discard(&self.meta, &self.blobs, id, None).await?;
         Ok(true)
+    }
+
+    /// Writes down when manifests were pulled, as it was noted since the last time; the worker does so every second.
+    pub fn flush_pulls(&self) {
+        let noted = std::mem::take(&mut *self.pulls.lock());
+        let pull = |((repository, digest), at)| NotedPull { repository, digest, at };
+        self.meta.note_pulls(noted.into_iter().map(pull).collect());
     }
 
     /// Upload sessions, for the worker.

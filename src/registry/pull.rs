@@ -5,8 +5,10 @@ use std::sync::Arc;
 use super::{Error, Registry};
 use crate::auth::Grant;
 use crate::blob::{self, Content};
+use crate::clock::Timestamp;
 use crate::meta::{
-    EventKind, Held, Referrer, StoredManifest, Subject, Summary, TagDetails, TagEvent,
+    DayOfTraffic, EventKind, Held, Lock, ManifestDetails, Protection, Referrer, RepositoryTagEvent,
+    StoredManifest, Subject, Summary, TagDetails, TagEvent,
 };
 use crate::oci::{Digest, Reference, RepositoryName, Tag};
 
@@ -72,6 +74,26 @@ impl<'r> Pull<'r> {
         self.grant.repository()
     }
 
+    /// Refuses what a lock keeps from being read.
+    async fn check_open(&self, is_about: impl Fn(&Lock) -> bool) -> Result<(), Error> {
+        let forbids = |lock: &Lock| lock.new.forbidden.read && is_about(lock);
+        match self.registry.meta.lock_against(self.repository(), forbids).await? {
+            Some(lock) => Err(Error::Protected {
+                repository: self.repository().clone(),
+                wanted: "pull",
+                by: Box::new(Protection::Lock(lock)),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// Locks in this repository, also those that are over; at most so many, those after the number `after`.
+    pub async fn locks(&self, after: i64, limit: u64) -> Result<Page<Lock>, Error> {
+        let (meta, wanted) = (&self.registry.meta, limit.saturating_add(1));
+        let found = meta.list_locks(Some(self.repository()), after, wanted).await?;
+        Ok(Page::cut(found, limit))
+    }
+
     /// A manifest with its bytes.
     pub async fn manifest(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
         let found = self.registry.meta.find_manifest(self.repository(), reference).await?;
@@ -79,6 +101,8 @@ impl<'r> Pull<'r> {
             repository: self.repository().clone(),
             reference: reference.clone(),
         })?;
+        let digest = Reference::Digest(found.digest.clone());
+        self.check_open(|lock| lock.is_about(reference) || lock.is_about(&digest)).await?;
         match &found.held {
             Some(held) if !self.may_scan(reference, held) => Err(Error::Held {
                 repository: self.repository().clone(),
@@ -107,6 +131,43 @@ impl<'r> Pull<'r> {
         Ok((stored, warnings))
     }
 
+    /// Notes in memory that a manifest was pulled just now, for retention.
+    pub fn used(&self, digest: &Digest) {
+        let key = (self.repository().clone(), digest.clone());
+        self.registry.pulls.lock().insert(key, self.registry.clock.now());
+    }
+
+    /// What people look at of a manifest, beside its bytes.
+    pub async fn manifest_details(&self, digest: &Digest) -> Result<ManifestDetails, Error> {
+        let found = self.registry.meta.find_manifest_details(self.repository(), digest).await?;
+        found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: digest.clone().into(),
+        })
+    }
+
+    /// Counts a pull, for those who ask how much something is used.
+    pub fn count(&self) {
+        self.registry.meta.note_pull(self.repository());
+    }
+
+    /// Pulls and pushes of each day since `since` on which there were any.
+    pub async fn traffic(&self, since: Timestamp) -> Result<Vec<DayOfTraffic>, Error> {
+        Ok(self.registry.meta.list_traffic(Some(self.repository().clone()), since).await?)
+    }
+
+    /// Steps of the history of all tags, the latest first.
+    pub async fn history(
+        &self,
+        before: Option<u64>,
+        limit: u64,
+    ) -> Result<Page<RepositoryTagEvent>, Error> {
+        let limit_and_one = limit.saturating_add(1);
+        let events =
+            self.registry.meta.list_repository_tag_events(self.repository(), before, limit_and_one);
+        Ok(Page::cut(events.await?, limit))
+    }
+
     /// Writes down that a manifest was pulled.
     pub fn note(&self, reference: &Reference, digest: &Digest) {
         self.registry.meta.note_event(
@@ -124,6 +185,15 @@ impl<'r> Pull<'r> {
             || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
         let row =
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
+        let reference = Reference::Digest(digest.clone());
+        self.check_open(|lock| lock.is_about(&reference)).await?;
+        // What may be collected soon is kept for as long again: the client may rely on it.
+        if let Some(since) = row.loose_since
+            && self.registry.clock.now().since(since) > self.registry.grace / 8
+            && !self.registry.meta.hold_blob(self.repository(), digest).await?
+        {
+            return Err(unknown());
+        }
         match self.registry.blobs.load(&row.location, row.size).await {
             Ok(content) => Ok(Blob { digest: row.digest.clone(), size: row.size, content }),
             Err(error @ blob::Error::Missing(_)) => {
@@ -194,6 +264,7 @@ impl<'r> Pull<'r> {
         after: u64,
         limit: u64,
     ) -> Result<Page<Referrer>, Error> {
+        self.check_open(|lock| lock.new.reference.is_none()).await?;
         let meta = &self.registry.meta;
         let page = meta.list_referrers(
             self.repository(),

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::admission::Admitted;
 use super::{Error, Registry};
 use crate::auth::Grant;
-use crate::meta::{Precondition, PutManifest, Refusal};
+use crate::meta::{Lock, Precondition, Protection, PutManifest, Refusal, TagDetails};
 use crate::oci::{Action, Algorithm, Digest, Manifest, MediaType, Reference, RepositoryName, Tag};
 
 /// The right to write to a repository.
@@ -54,6 +54,19 @@ impl<'r> Push<'r> {
         self.grant.repository()
     }
 
+    pub(super) fn protected(&self, by: Box<Protection>) -> Error {
+        Error::Protected { repository: self.repository().clone(), wanted: "push", by }
+    }
+
+    /// Refuses what would be pushed for nothing: the manifest is refused in its transaction, but the blobs come before it.
+    pub(super) async fn check_open(&self) -> Result<(), Error> {
+        let whole = |lock: &Lock| lock.new.forbidden.write && lock.new.reference.is_none();
+        match self.registry.meta.lock_against(self.repository(), whole).await? {
+            Some(lock) => Err(self.protected(Box::new(Protection::Lock(lock)))),
+            None => Ok(()),
+        }
+    }
+
     /// Whoever may sign and not push stores nothing but what refers to something else.
     fn check_right(&self, manifest: &Manifest, tags: &[Tag]) -> Result<(), Error> {
         let signs = tags.iter().all(Tag::is_signature)
@@ -62,6 +75,33 @@ impl<'r> Push<'r> {
             return Ok(());
         }
         Err(Error::OnlySignatures(self.repository().clone()))
+    }
+
+    /// Points a tag at a manifest that the repository has.
+    pub async fn point(&self, tag: Tag, digest: &Digest) -> Result<Pushed, Error> {
+        let reference = Reference::Digest(digest.clone());
+        let found = self.registry.meta.find_manifest(self.repository(), &reference).await?;
+        let stored = found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: reference.clone(),
+        })?;
+        self.manifest(NewManifest {
+            reference,
+            tags: vec![tag],
+            media_type: Some(stored.media_type.clone()),
+            bytes: stored.body.clone(),
+            preconditions: Vec::new(),
+        })
+        .await
+    }
+
+    /// What is known of a tag that was just written.
+    pub async fn tag(&self, tag: &Tag) -> Result<TagDetails, Error> {
+        let found = self.registry.meta.find_tag(self.repository(), tag).await?;
+        found.ok_or_else(|| Error::ManifestUnknown {
+            repository: self.repository().clone(),
+            reference: tag.clone().into(),
+        })
     }
 
     /// Stores a manifest and points tags at it. What it refers to must be in this repository: whether it exists elsewhere
@@ -101,6 +141,7 @@ impl<'r> Push<'r> {
         };
         match self.registry.meta.put_manifest(self.repository(), put, self.grant.actor()).await? {
             Err(Refusal::Missing(missing)) => Err(Error::ManifestBlobUnknown(missing)),
+            Err(Refusal::Protected(by)) => Err(self.protected(by)),
             Err(Refusal::Precondition { tag, current }) => {
                 Err(Error::PreconditionFailed { tag, current })
             }

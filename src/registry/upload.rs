@@ -3,6 +3,7 @@
 //! Work on a session goes on in a task of its own when the request that asked for it is dropped, so that a client that
 //! hangs up leaves neither a half-counted chunk nor a half-finished blob.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -10,7 +11,7 @@ use super::sessions::Held;
 use super::{Error, Push, Registry, leftovers};
 use crate::auth::Grant;
 use crate::blob::{self, Append, BodyError, Session};
-use crate::meta::{Location, StoredBlob};
+use crate::meta::{CommittedBlob, Location, NewBlob};
 use crate::oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
 use bytes::Bytes;
 use futures::Stream;
@@ -38,6 +39,7 @@ pub enum Mounted {
 impl Push<'_> {
     /// Starts an upload session; `algorithm` is what the client hints that it will close with.
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
+        self.check_open().await?;
         self.registry.blobs.space().check_push(0).await?;
         self.registry.sessions.start(&self.grant, algorithm).await
     }
@@ -49,6 +51,7 @@ impl Push<'_> {
         digest: &Digest,
         from: Option<RepositoryName>,
     ) -> Result<Mounted, Error> {
+        self.check_open().await?;
         let sources = match from {
             Some(source) => vec![source],
             None => self.registry.meta.list_blob_owners(digest, 32).await?,
@@ -105,6 +108,7 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        self.check_open().await?;
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
         let (registry, id) = (self.registry.clone(), id.clone());
         let (digest, grant) = (digest.clone(), self.grant.clone());
@@ -144,6 +148,7 @@ impl Push<'_> {
         S: Stream<Item = Result<Bytes, E>> + Unpin + Send + 'static,
         E: Into<BodyError> + Send + 'static,
     {
+        self.check_open().await?;
         if self.registry.blobs.needs_row() {
             let id = self.start_upload(digest.algorithm()).await?;
             let finished = self.finish(&id, body, digest).await;
@@ -169,6 +174,31 @@ impl Push<'_> {
             }
             // From here on a failure may have come after the row: what is left is for the sweep, which asks the database.
             registry.commit(&id, &mut session, &digest, &grant, false).await
+        })
+        .await
+    }
+
+    /// Takes over a file on this machine as a blob, without copying its bytes; they are read, and compared with the digest.
+    /// Says whether that could be done: `false` where the file lies on another file system, or blobs lie in a bucket.
+    pub async fn adopt_blob(&self, file: &Path, digest: &Digest) -> Result<bool, Error> {
+        self.check_open().await?;
+        let (registry, digest, grant) = (self.registry.clone(), digest.clone(), self.grant.clone());
+        let (id, file) = (UploadId::random(), file.to_owned());
+        on_its_own(async move {
+            if !registry.blobs.adopt(&id, &file).await? {
+                return Ok(false);
+            }
+            let mut session = Session::new(digest.algorithm());
+            let mut read = registry.blobs.resume(&id, &mut session).await;
+            if read.is_ok() {
+                read = registry.blobs.verify(&id, &session, &digest).await;
+            }
+            if let Err(error) = read {
+                registry.blobs.abandon(&id, Some(&session)).await?;
+                return Err(error.into());
+            }
+            registry.commit(&id, &mut session, &digest, &grant, false).await?;
+            Ok(true)
         })
         .await
     }
@@ -223,26 +253,32 @@ impl Registry {
         grant: &Grant,
         has_row: bool,
     ) -> Result<(), Error> {
-        let (location, broken) = match self.stored(digest).await? {
-            Stored::Whole(location) => {
-                if self.blobs.needs_row() {
-                    // While its row tells of it.
-                    self.blobs.abandon(id, Some(session)).await?;
+        let (blob, unneeded) = loop {
+            let (location, broken, is_reused) = match self.stored(digest).await? {
+                Stored::Whole(location) => (location, None, true),
+                Stored::Broken(location) => {
+                    (self.blobs.finish(id, session, digest).await?, Some(location), false)
                 }
-                (location, None)
+                Stored::Not => (self.blobs.finish(id, session, digest).await?, None, false),
+            };
+            let size = session.size();
+            let blob = NewBlob { digest: digest.clone(), size, location, is_reused, broken };
+            let upload = has_row.then(|| id.clone());
+            let (name, meta) = (grant.repository(), &self.meta);
+            match meta.commit_blob(name, blob.clone(), upload, grant.actor()).await? {
+                CommittedBlob::Done { unneeded } => break (blob, unneeded),
+                // What was there has just been collected: the upload's own bytes are still here.
+                CommittedBlob::Gone => {}
             }
-            Stored::Broken(location) => {
-                (self.blobs.finish(id, session, digest).await?, Some(location))
-            }
-            Stored::Not => (self.blobs.finish(id, session, digest).await?, None),
         };
-        let blob =
-            StoredBlob { digest: digest.clone(), size: session.size(), location: location.clone() };
-        let upload = has_row.then(|| id.clone());
-        let meta = &self.meta;
-        let committed = meta.commit_blob(grant.repository(), blob, broken, upload, grant.actor());
+        let location = blob.location;
         // From here on the blob is there. What fails now only leaves something for the sweep to remove.
-        if let Some(unneeded) = committed.await? {
+        if blob.is_reused && has_row {
+            // Its own bytes, while its row tells of them.
+            self.blobs.abandon(id, Some(session)).await?;
+            self.meta.delete_upload(id).await?;
+        }
+        if let Some(unneeded) = unneeded {
             if let Err(error) = self.blobs.delete(&unneeded).await {
                 tracing::error!(%error, "could not remove {}: {error}", unneeded.as_str());
             } else if has_row && unneeded == location {

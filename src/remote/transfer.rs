@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -56,6 +57,11 @@ pub trait Source: Send + Sync {
         &self,
         subject: &Digest,
     ) -> impl Future<Output = Result<Vec<Descriptor>, Error>> + Send;
+
+    /// The file that holds exactly the bytes of a blob, where there is one: a target on the same file system need not copy it.
+    fn blob_file(&self, _blob: &Blob) -> Option<PathBuf> {
+        None
+    }
 
     /// The repository, where this is one in a registry: its blobs can be mounted in its neighbours.
     fn repository(&self) -> Option<(&Registry, &RepositoryName)>;
@@ -174,6 +180,11 @@ impl<S: Source, T: Target> Transfer<S, T> {
     /// Where it goes.
     pub fn target(&self) -> &T {
         &self.target
+    }
+
+    /// Where it went, for the next copy.
+    pub fn into_target(self) -> T {
+        self.target
     }
 
     /// Where it comes from.

@@ -286,8 +286,9 @@ impl Worker {
         Target::of(&self.config.backup)?.list().await
     }
 
-    /// Begins a backup, if none waits to begin.
+    /// Begins a backup, or finds the one that waits to begin.
     pub async fn start_backup(&self, administer: &Administer<'_>) -> Result<Job, AdminError> {
+        self.needs_place()?;
         self.begin(administer, job()).await
     }
 
@@ -298,6 +299,7 @@ impl Worker {
         id: Option<String>,
         quick: bool,
     ) -> Result<Job, AdminError> {
+        self.needs_place()?;
         let new = NewJob {
             lane: CREATE.name.into(),
             subject: id.as_ref().map_or_else(String::new, |id| format!("backup/{id}")),
@@ -307,17 +309,11 @@ impl Worker {
         self.begin(administer, new).await
     }
 
-    async fn begin(&self, administer: &Administer<'_>, new: NewJob) -> Result<Job, AdminError> {
-        if !self.config.backup.is_configured() {
-            return Err(AdminError::Conflict(backup::Error::NotConfigured.to_string()));
+    fn needs_place(&self) -> Result<(), AdminError> {
+        if self.config.backup.is_configured() {
+            return Ok(());
         }
-        let id = self.meta.add_job(new, administer.actor()).await?;
-        let id = id.ok_or_else(|| {
-            AdminError::Conflict(
-                "a backup waits to begin already: `berth jobs list --kind backup` shows it".into(),
-            )
-        })?;
-        Ok(self.job(administer, id).await?.0)
+        Err(AdminError::Conflict(backup::Error::NotConfigured.to_string()))
     }
 }
 

@@ -6,12 +6,16 @@ mod backup;
 mod collect;
 mod follow;
 mod jobs;
+mod orphans;
+mod pace;
 mod replicate;
+mod retention;
 mod running;
 mod scan;
 mod schedule;
 mod sink;
 mod snapshots;
+mod upkeep;
 mod uploads;
 mod webhook;
 
@@ -22,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use backup::BackupStanding;
+pub use collect::{CollectWish, CollectedTotal};
 pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
 pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
@@ -41,6 +46,9 @@ use crate::remote::{Hooks, Outbound};
 
 /// How often what is noted in memory is written down.
 const NOTE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often it is counted how much there is.
+const COUNT_EVERY: Duration = Duration::from_mins(1);
 
 /// How often jobs that ended long ago are forgotten.
 const FORGET_EVERY: Duration = Duration::from_mins(10);
@@ -73,6 +81,8 @@ pub struct Worker {
     pub replication: Replication,
     /// What is known of snapshots beside the blobs.
     pub snapshots: Snapshots,
+    /// What was collected, for figures.
+    pub collected: CollectedTotal,
 }
 
 impl Worker {
@@ -81,6 +91,7 @@ impl Worker {
         let (worker, tasks) = (Arc::new(self), TaskTracker::new());
         tasks.spawn(Arc::clone(&worker).keep_uploads(started, stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_notes(stop.clone()));
+        tasks.spawn(Arc::clone(&worker).keep_growth(stop.clone()));
         tasks.spawn(Arc::clone(&worker).follow_events(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_schedules(stop.clone()));
         tasks.spawn(Arc::clone(&worker).keep_replication_schedules(stop.clone()));
@@ -111,6 +122,22 @@ impl Worker {
             }
             self.auth.audit.flush();
             self.auth.flush_token_uses();
+            self.registry.flush_pulls();
+            self.meta.flush_pulls();
+        }
+    }
+
+    /// Counts what there is, again and again.
+    async fn keep_growth(self: Arc<Self>, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(COUNT_EVERY);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = stop.cancelled() => return,
+            }
+            if let Err(error) = self.meta.note_growth().await {
+                tracing::error!(%error, "could not count what there is: {error}");
+            }
         }
     }
 

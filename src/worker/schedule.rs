@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Worker, backup, collect, scan};
+use super::collect::CollectWish;
+use super::{Worker, backup, collect, retention, scan};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
 use crate::config::Config;
@@ -37,10 +38,12 @@ pub struct Scheduled {
 fn scheduled(config: &Config) -> Vec<Scheduled> {
     let line =
         |name, key, rule: &Option<Cron>, job| Scheduled { name, key, rule: rule.clone(), job };
+    let gc = collect::job(CollectWish::default());
     vec![
         line("advisories", "advisories.schedule", &config.advisories.schedule, scan::fetch_all()),
         line("backup", "backup.schedule", &config.backup.schedule, backup::job()),
-        line("gc", "gc.schedule", &config.gc.schedule, collect::job()),
+        line("gc", "gc.schedule", &config.gc.schedule, gc),
+        line("retention", "retention.schedule", &config.retention.schedule, retention::job()),
     ]
 }
 

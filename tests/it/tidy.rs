@@ -21,7 +21,7 @@ const ROOMS: [&str; 18] = [
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.
-const DOORS: [(&str, &str); 18] = [
+const DOORS: [(&str, &str); 19] = [
     ("cronexpr", "clock"),
     ("prometheus_client", "metrics"),
     ("rusqlite", "meta"),
@@ -36,6 +36,7 @@ const DOORS: [(&str, &str); 18] = [
     ("flate2", "plugin"),
     ("ruzstd", "plugin"),
     ("axum", "http"),
+    ("rust_embed", "http"),
     ("hyper", "http"),
     ("hyper_util", "http"),
     ("clap", "cli"),
@@ -351,4 +352,35 @@ fn links_between_documents_lead_somewhere() {
         }
     }
     assert!(broken.is_empty(), "these links lead nowhere:\n{}", broken.join("\n"));
+}
+
+/// The UI is kept built as well, for those who have no Node; types of the API leave no trace in it.
+#[test]
+fn the_built_ui_is_of_the_sources_beside_it() {
+    let listed: BTreeSet<(String, String)> = read("web/SOURCES")
+        .lines()
+        .filter_map(|line| line.split_once("  "))
+        .map(|(hash, path)| (path.to_owned(), hash.to_owned()))
+        .collect();
+    let fixed =
+        ["index.html", "package.json", "package-lock.json", "vite.config.js", "scripts/pack.js"];
+    let mut sources: BTreeSet<PathBuf> =
+        fixed.iter().map(|name| Path::new("web").join(name)).collect();
+    for extension in ["svelte", "ts", "css", "js", "svg"] {
+        sources.extend(files("web/src", extension));
+        sources.extend(files("web/public", extension));
+    }
+    let hashed = |path: PathBuf| {
+        let hash =
+            Algorithm::Sha256.digest(&fs::read(root().join(&path)).unwrap()).hex().to_owned();
+        (path.strip_prefix("web").unwrap().to_str().unwrap().to_owned(), hash)
+    };
+    let is_type = |path: &PathBuf| path.to_str().is_some_and(|path| path.ends_with(".d.ts"));
+    let actual: BTreeSet<_> =
+        sources.into_iter().filter(|path| !is_type(path)).map(hashed).collect();
+    let changed: Vec<_> = listed.symmetric_difference(&actual).map(|(path, _)| path).collect();
+    assert!(
+        changed.is_empty(),
+        "web/dist is of other sources; `npm ci && npm run build` in web/ builds it anew: {changed:?}"
+    );
 }

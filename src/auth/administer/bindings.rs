@@ -7,6 +7,9 @@ use crate::meta::{
 };
 use crate::oci::{Action, Actions, RepositoryName, RepositoryPattern};
 
+/// A description is read by people.
+const MOST_DESCRIPTION_BYTES: usize = 64 << 10;
+
 impl Administer<'_> {
     /// Up to `limit` rules in the order of their numbers, those after `after`.
     pub async fn bindings(
@@ -96,6 +99,18 @@ impl Manage<'_> {
     pub async fn bindings(&self) -> Result<Vec<Binding>, AdminError> {
         let filter = BindingFilter { subject: None, pattern: Some(self.pattern.clone()) };
         Ok(self.auth.meta.list_bindings(filter, 0, 10_000).await?)
+    }
+
+    /// Says what a repository is about, as Markdown.
+    pub async fn describe(&self, name: &RepositoryName, text: String) -> Result<(), AdminError> {
+        if text.len() > MOST_DESCRIPTION_BYTES {
+            let what = format!("the description is longer than {MOST_DESCRIPTION_BYTES} bytes");
+            return Err(AdminError::Invalid(what));
+        }
+        if self.auth.meta.describe_repository(name, text, self.grant.actor()).await? {
+            return Ok(());
+        }
+        Err(AdminError::Unknown { what: "repository", name: name.to_string() })
     }
 
     /// Lets anybody pull from one repository, or no longer. Rules on wider patterns are not touched, and may say the same.

@@ -5,7 +5,9 @@ mod accounts;
 mod bindings;
 mod directories;
 mod groups;
+mod keep;
 mod own;
+mod setup;
 mod tokens;
 mod trail;
 mod trust;
@@ -18,6 +20,8 @@ use crate::meta::{self, Actor, Subject};
 use crate::oci::RepositoryPattern;
 
 pub use groups::is_group_name;
+pub use keep::Keep;
+pub use setup::FIRST_ADMINISTRATOR;
 pub use tokens::{NewSecret, TokenWish};
 pub use why::Explanation;
 

@@ -26,7 +26,7 @@ pub(super) struct Extent {
 
 /// A tar file with an image layout.
 #[derive(Debug)]
-pub(super) struct Archive {
+pub(in crate::cli) struct Archive {
     path: PathBuf,
     file: File,
     blobs: HashMap<Digest, Extent>,

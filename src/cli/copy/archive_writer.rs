@@ -30,7 +30,7 @@ const WRITE: usize = 1 << 20;
 
 /// A tar file in the making.
 #[derive(Debug)]
-pub(super) struct ArchiveWriter {
+pub(in crate::cli) struct ArchiveWriter {
     path: PathBuf,
     part: PathBuf,
     file: Arc<File>,

@@ -20,7 +20,7 @@ use crate::remote::{BlobStream, Error, Fetched, Registry};
 
 /// A tar file of `docker save`.
 #[derive(Debug)]
-pub(super) struct DockerArchive {
+pub(in crate::cli) struct DockerArchive {
     path: PathBuf,
     images: Vec<(Vec<Tag>, Fetched)>,
     blobs: HashMap<Digest, Extent>,

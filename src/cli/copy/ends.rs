@@ -1,11 +1,14 @@
 //! The two ends of a copy, whichever kind of place each of them is.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::archive::Archive;
+use super::archive::{Archive, scan};
 use super::archive_writer::ArchiveWriter;
+use super::distribution::TreeRepository;
 use super::docker_archive::DockerArchive;
-use super::layout::Layout;
+use super::layout::{INDEX_FILE, Layout, failed};
+use super::own::Own;
 use super::place::{Location, Place};
 use crate::cli::client::heed_scheme;
 use crate::cli::credentials::CredentialFiles;
@@ -15,7 +18,9 @@ use crate::remote::{BlobStream, Error, Fetched, Options, Registry, Remote, Repos
 
 /// Where a copy comes from.
 #[derive(Debug)]
-pub(super) enum From {
+pub(in crate::cli) enum From {
+    Own(Own),
+    Tree(TreeRepository),
     Registry(Repository),
     Layout(Layout),
     Archive(Archive),
@@ -24,13 +29,15 @@ pub(super) enum From {
 
 /// Where a copy goes.
 #[derive(Debug)]
-pub(super) enum To {
+pub(in crate::cli) enum To {
+    Own(Own),
     Registry(Repository),
     Layout(Layout),
     Archive(ArchiveWriter),
 }
 
-pub(super) fn open_registry(
+/// A repository of a registry, with the credentials that are stored for it.
+pub(in crate::cli) fn open_registry(
     registry: &Registry,
     name: &RepositoryName,
     scheme: &str,
@@ -42,7 +49,54 @@ pub(super) fn open_registry(
     Ok(Remote::new(registry.clone(), credentials, &options)?.repository(name.clone()))
 }
 
+/// A layout or an archive, written as for `berth copy`.
+pub(in crate::cli) fn open_source(place: &str, options: &Options) -> anyhow::Result<From> {
+    From::open(&place.parse::<Place>().map_err(anyhow::Error::msg)?, options)
+}
+
+/// A directory, or a file that ends in `.tar`, to be written to.
+pub(in crate::cli) async fn create_target(path: &Path) -> anyhow::Result<To> {
+    if path.extension().is_some_and(|extension| extension == "tar") {
+        return Ok(To::Archive(ArchiveWriter::create(path).await?));
+    }
+    Ok(To::Layout(Layout::create(path)?))
+}
+
+/// What a tar file is called in a place: `oci-archive` or `docker-archive`. What `docker save` writes since Docker 25 is both,
+/// and then the former, which keeps digests.
+pub(in crate::cli) fn archive_kind(path: &Path) -> Result<&'static str, Error> {
+    let file = std::fs::File::open(path).map_err(|cause| failed("open", path, cause))?;
+    let mut start = [0; 2];
+    let read = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0);
+    if read.map_err(|cause| failed("read", path, cause))? == 2 && start == [0x1f, 0x8b] {
+        return Err(Error::Layout(format!(
+            "{} is compressed: unpack it first, with `gunzip -k`",
+            path.display()
+        )));
+    }
+    let files = scan(&file).map_err(|cause| failed("read", path, cause))?;
+    if files.contains_key(INDEX_FILE) {
+        return Ok("oci-archive");
+    }
+    if files.contains_key("manifest.json") {
+        return Ok("docker-archive");
+    }
+    Err(Error::Layout(format!(
+        "{} is no image archive: it has neither `index.json` nor `manifest.json`",
+        path.display()
+    )))
+}
+
 impl From {
+    /// The digests of what has no tag, where nothing has one.
+    pub(in crate::cli) fn only_digest(&self, place: &str) -> anyhow::Result<Vec<Digest>> {
+        let place = place.parse::<Place>().map_err(anyhow::Error::msg)?;
+        match self.choose(&place)?.0 {
+            Reference::Digest(digest) => Ok(vec![digest]),
+            Reference::Tag(_) => Ok(Vec::new()),
+        }
+    }
+
     pub(super) fn open(place: &Place, options: &Options) -> anyhow::Result<Self> {
         Ok(match &place.location {
             Location::Registry(registry, name) => {
@@ -60,7 +114,7 @@ impl From {
             return Ok((reference, place.tag.clone()));
         }
         let (digest, tag) = match self {
-            Self::Registry(_) => {
+            Self::Registry(_) | Self::Own(_) | Self::Tree(_) => {
                 let latest: Tag = "latest".parse()?;
                 return Ok((Reference::Tag(latest.clone()), Some(latest)));
             }
@@ -72,9 +126,10 @@ impl From {
     }
 
     /// All tags of a place that is no registry; of a registry they come page by page.
-    pub(super) fn tags(&self) -> Result<Vec<Tag>, Error> {
+    pub(in crate::cli) fn tags(&self) -> Result<Vec<Tag>, Error> {
         match self {
-            Self::Registry(_) => Ok(Vec::new()),
+            Self::Registry(_) | Self::Own(_) => Ok(Vec::new()),
+            Self::Tree(tree) => tree.tags(),
             Self::Layout(layout) => Ok(layout.read_index()?.tags()),
             Self::Archive(archive) => Ok(archive.index().tags()),
             Self::DockerArchive(archive) => Ok(archive.tags()),
@@ -97,9 +152,9 @@ impl To {
     }
 
     /// Lists a manifest that was copied without a tag, where nothing else would lead to it.
-    pub(super) async fn keep_untagged(&self, manifest: &Fetched) -> Result<(), Error> {
+    pub(in crate::cli) async fn keep_untagged(&self, manifest: &Fetched) -> Result<(), Error> {
         match self {
-            Self::Registry(_) => Ok(()),
+            Self::Registry(_) | Self::Own(_) => Ok(()),
             Self::Layout(layout) => layout.change_index(|index| index.add(manifest, None)).await,
             Self::Archive(archive) => {
                 archive.add(manifest, None);
@@ -109,9 +164,9 @@ impl To {
     }
 
     /// Completes what is not complete piece by piece.
-    pub(super) async fn finish(&self) -> Result<(), Error> {
+    pub(in crate::cli) async fn finish(&self) -> Result<(), Error> {
         match self {
-            Self::Registry(_) | Self::Layout(_) => Ok(()),
+            Self::Registry(_) | Self::Layout(_) | Self::Own(_) => Ok(()),
             Self::Archive(archive) => archive.finish().await,
         }
     }
@@ -126,32 +181,40 @@ macro_rules! each {
 
 impl Source for From {
     async fn find_manifest(&self, reference: &Reference) -> Result<Option<Fetched>, Error> {
-        each!(self, place => place.find_manifest(reference), Registry, Layout, Archive, DockerArchive)
+        each!(self, place => place.find_manifest(reference), Own, Tree, Registry, Layout, Archive, DockerArchive)
     }
 
     async fn blob_size(&self, digest: &Digest) -> Result<Option<u64>, Error> {
-        each!(self, place => place.blob_size(digest), Registry, Layout, Archive, DockerArchive)
+        each!(self, place => place.blob_size(digest), Own, Tree, Registry, Layout, Archive, DockerArchive)
     }
 
     async fn open_blob(&self, blob: &Blob, from: u64) -> Result<BlobStream, Error> {
-        each!(self, place => place.open_blob(blob, from), Registry, Layout, Archive, DockerArchive)
+        each!(self, place => place.open_blob(blob, from), Own, Tree, Registry, Layout, Archive, DockerArchive)
     }
 
     async fn list_referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-        each!(self, place => place.list_referrers(subject), Registry, Layout, Archive, DockerArchive)
+        each!(self, place => place.list_referrers(subject), Own, Tree, Registry, Layout, Archive, DockerArchive)
     }
 
     fn repository(&self) -> Option<(&Registry, &RepositoryName)> {
         match self {
             Self::Registry(repository) => Some((repository.registry(), repository.name())),
-            Self::Layout(_) | Self::Archive(_) | Self::DockerArchive(_) => None,
+            _ => None,
+        }
+    }
+
+    fn blob_file(&self, blob: &Blob) -> Option<PathBuf> {
+        match self {
+            Self::Tree(tree) => tree.blob_file(blob),
+            Self::Layout(layout) => layout.blob_file(blob),
+            _ => None,
         }
     }
 }
 
 impl Target for To {
     async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
-        each!(self, place => place.has_blob(blob), Registry, Layout, Archive)
+        each!(self, place => place.has_blob(blob), Own, Registry, Layout, Archive)
     }
 
     async fn put_blob<S: Source>(
@@ -160,18 +223,19 @@ impl Target for To {
         source: &S,
         moved: Arc<dyn Fn(u64) + Send + Sync>,
     ) -> Result<Stored, Error> {
-        each!(self, place => place.put_blob(blob, source, moved), Registry, Layout, Archive)
+        each!(self, place => place.put_blob(blob, source, moved), Own, Registry, Layout, Archive)
     }
 
     async fn put_manifest(&self, manifest: &Fetched, tag: Option<&Tag>) -> Result<(), Error> {
         match self {
             Self::Registry(repository) => repository.put_manifest(manifest, tag).await.map(drop),
+            Self::Own(own) => own.put_manifest(manifest, tag).await,
             Self::Layout(layout) => layout.put_manifest(manifest, tag).await,
             Self::Archive(archive) => archive.put_manifest(manifest, tag).await,
         }
     }
 
     async fn put_referrer(&self, subject: &Digest, referrer: &Fetched) -> Result<(), Error> {
-        each!(self, place => place.put_referrer(subject, referrer), Registry, Layout, Archive)
+        each!(self, place => place.put_referrer(subject, referrer), Own, Registry, Layout, Archive)
     }
 }

@@ -24,7 +24,7 @@ pub(super) const LAYOUT_CONTENT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
 /// A directory with an image layout.
 #[derive(Debug)]
-pub(super) struct Layout {
+pub(in crate::cli) struct Layout {
     directory: PathBuf,
     /// Held while `index.json` is rewritten.
     index: Mutex<()>,
@@ -190,6 +190,13 @@ impl Source for Layout {
 
     fn repository(&self) -> Option<(&Registry, &RepositoryName)> {
         None
+    }
+
+    fn blob_file(&self, blob: &Blob) -> Option<PathBuf> {
+        let path = self.blob_path(&blob.digest);
+        // A link may lead anywhere, and what it leads to may change.
+        let found = std::fs::symlink_metadata(&path);
+        found.is_ok_and(|file| file.is_file() && file.len() == blob.size).then_some(path)
     }
 }
 

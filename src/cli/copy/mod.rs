@@ -2,10 +2,12 @@
 
 mod archive;
 mod archive_writer;
+mod distribution;
 mod docker_archive;
 mod ends;
 mod index;
 mod layout;
+mod own;
 mod place;
 mod platform;
 mod progress;
@@ -22,11 +24,13 @@ pub(super) use crate::oci::Platform;
 use crate::oci::{Digest, Reference, Tag};
 use crate::remote::transfer::{Plan, Source as _, Summary, Transfer};
 use crate::remote::{Error, Fetched, Options, Repository};
-use ends::{From, To};
+pub(super) use distribution::Tree;
+pub(super) use ends::{From, To, archive_kind, create_target, open_registry, open_source};
 use layout::Layout;
+pub(super) use own::Own;
 use place::Location;
 pub(super) use place::Place;
-use progress::Progress;
+pub(super) use progress::Progress;
 
 const HELP: &str = "\
 A place is one of
@@ -275,7 +279,8 @@ impl Copy {
     }
 }
 
-fn told_summary(summary: &Summary) -> String {
+/// What was done, in words.
+pub(super) fn told_summary(summary: &Summary) -> String {
     format!(
         "{} put; {} ({}) transferred, {} mounted, {} there before",
         count(summary.manifests, "manifest"),

@@ -14,14 +14,14 @@ use crate::remote::transfer::{Blob, Event, Observer};
 
 /// Shows the events of a copy.
 #[derive(Clone, Debug)]
-pub(super) enum Progress {
+pub(in crate::cli) enum Progress {
     Quiet,
     Lines,
     Bars(Arc<Bars>),
 }
 
 #[derive(Debug)]
-pub(super) struct Bars {
+pub(in crate::cli) struct Bars {
     all: MultiProgress,
     total: ProgressBar,
     blobs: Mutex<HashMap<Digest, Moving>>,
@@ -34,7 +34,7 @@ struct Moving {
 }
 
 impl Progress {
-    pub(super) fn new(quiet: bool) -> Self {
+    pub(in crate::cli) fn new(quiet: bool) -> Self {
         if quiet {
             Self::Quiet
         } else if std::io::stderr().is_terminal() {
@@ -44,7 +44,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn observer(&self) -> Observer {
+    pub(in crate::cli) fn observer(&self) -> Observer {
         match self.clone() {
             Self::Quiet => Arc::new(|_| {}),
             Self::Lines => Arc::new(|event| {
@@ -57,7 +57,7 @@ impl Progress {
     }
 
     /// Says something without disturbing the bars.
-    pub(super) fn say(&self, line: &str) {
+    pub(in crate::cli) fn say(&self, line: &str) {
         match self {
             Self::Quiet => {}
             Self::Lines => say(line),
@@ -66,7 +66,7 @@ impl Progress {
     }
 
     /// Takes the bars away.
-    pub(super) fn finish(&self) {
+    pub(in crate::cli) fn finish(&self) {
         if let Self::Bars(bars) = self {
             bars.total.finish_and_clear();
             let _ = bars.all.clear();

@@ -207,12 +207,12 @@ pub(super) async fn standing(
 
 /// Take a backup
 ///
-/// It is a job; those that are too many go afterwards.
+/// It is a job, or the one that waits to begin; backups that are too many go afterwards.
 #[utoipa::path(
     post,
     path = "/backups",
     tag = "backups",
-    responses((status = 202, body = JobView), (status = 409, description = "there is no place for it, or one waits already"))
+    responses((status = 202, body = JobView), (status = 409, description = "there is no place for it"))
 )]
 pub(super) async fn start(
     State(app): State<Arc<App>>,

@@ -173,6 +173,7 @@ pub(super) struct StepView {
 
 /// What came of trying a directory.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DirectoryTrial)]
 pub(super) struct TrialView {
     /// Whether everything worked.
     is_good: bool,

@@ -94,7 +94,7 @@ pub(super) struct Trial {
 
 /// What would become of a token.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct TrialView {
+pub(super) struct FederationTrialView {
     /// Whether it would be let in.
     is_accepted: bool,
     /// Who it would be; or why it is nobody.
@@ -188,7 +188,7 @@ impl FederationRuleWish {
     }
 }
 
-impl From<Tried> for TrialView {
+impl From<Tried> for FederationTrialView {
     fn from(tried: Tried) -> Self {
         let rules = tried.rules.into_iter().map(|rule| TriedRuleView {
             name: rule.name,
@@ -306,13 +306,13 @@ pub(super) async fn remove(
     path = "/federation/try",
     tag = "federation",
     request_body = Trial,
-    responses((status = 200, body = TrialView))
+    responses((status = 200, body = FederationTrialView))
 )]
 pub(super) async fn try_token(
     State(app): State<Arc<App>>,
     principal: Principal,
     Input(trial): Input<Trial>,
-) -> Result<Json<TrialView>, Error> {
+) -> Result<Json<FederationTrialView>, Error> {
     let administer = app.auth.administer(&principal)?;
     Ok(Json(administer.try_token(&Secret::new(trial.token)).await?.into()))
 }

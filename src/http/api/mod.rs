@@ -11,11 +11,16 @@ mod doctor;
 mod event_stream;
 mod events;
 mod federation;
+mod gc;
 mod groups;
+mod immutability;
 mod input;
 mod issuers;
 mod jobs;
 mod keys;
+mod layers;
+mod locks;
+mod manifests;
 mod plugin_views;
 mod plugins;
 mod providers;
@@ -23,13 +28,18 @@ mod quarantine;
 mod replication;
 mod replication_targets;
 mod repositories;
+mod retention;
 mod robots;
 mod roles;
 mod scans;
 mod schedules;
 mod session;
+mod setup;
+mod statistics;
+mod system;
 mod tags;
 mod tokens;
+mod trash;
 mod users;
 mod vulnerabilities;
 mod webhooks;
@@ -58,11 +68,19 @@ const PAGE: u64 = 1000;
 fn documented() -> OpenApiRouter<Arc<App>> {
     OpenApiRouter::new()
         .routes(routes!(session::show, session::sign_in, session::sign_out))
+        .routes(routes!(setup::check))
+        .routes(routes!(setup::finish))
         .routes(routes!(repositories::list))
         .routes(routes!(repositories::show, repositories::change, repositories::delete))
         .routes(routes!(repositories::access))
+        .routes(routes!(repositories::timeline))
+        .routes(routes!(statistics::repository))
+        .routes(routes!(manifests::show))
+        .routes(routes!(manifests::referrers))
+        .routes(routes!(layers::files))
+        .routes(routes!(layers::content))
         .routes(routes!(tags::list))
-        .routes(routes!(tags::show, tags::delete))
+        .routes(routes!(tags::show, tags::point, tags::delete))
         .routes(routes!(tags::history))
         .routes(routes!(scans::show, scans::request))
         .routes(routes!(scans::findings))
@@ -75,6 +93,14 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(quarantine::put_rule, quarantine::remove_rule))
         .routes(routes!(advisories::status))
         .routes(routes!(advisories::import, advisories::fetch, advisories::remove))
+        .routes(routes!(locks::list, locks::add))
+        .routes(routes!(locks::show, locks::remove))
+        .routes(routes!(immutability::list, immutability::add))
+        .routes(routes!(immutability::show, immutability::remove))
+        .routes(routes!(retention::list))
+        .routes(routes!(retention::show, retention::put, retention::remove))
+        .routes(routes!(retention::dry_run))
+        .routes(routes!(retention::runs, retention::run))
         .routes(routes!(users::list, users::add))
         .routes(routes!(users::show, users::change, users::remove))
         .routes(routes!(users::set_password))
@@ -139,6 +165,16 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::standing))
         .routes(routes!(backups::verify))
+        .routes(routes!(statistics::registry))
+        .routes(routes!(system::show))
+        .routes(routes!(system::configuration))
+        .routes(routes!(system::warnings))
+        .routes(routes!(gc::status))
+        .routes(routes!(gc::run))
+        .routes(routes!(trash::list, trash::empty))
+        .routes(routes!(trash::list_of, trash::empty_of))
+        .routes(routes!(trash::undelete))
+        .routes(routes!(trash::roll_back))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }
@@ -195,10 +231,20 @@ pub(super) fn description() -> OpenApi {
             .content("application/json", content)
             .build()
     };
-    for item in api.paths.paths.values_mut() {
-        let operations =
-            [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
+    for (path, item) in &mut api.paths.paths {
+        let operations = [
+            ("get", &mut item.get),
+            ("put", &mut item.put),
+            ("post", &mut item.post),
+            ("patch", &mut item.patch),
+            ("delete", &mut item.delete),
+        ];
+        for (method, operation) in operations {
+            let Some(operation) = operation else { continue };
+            // Handlers of different resources have the same name; those who make clients want one for each.
+            let words = path.split(|c: char| !c.is_ascii_alphanumeric());
+            let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
+            operation.operation_id = Some(format!("{method}_{}", words.join("_")));
             operation.responses.responses.insert("default".into(), RefOr::T(error()));
         }
     }

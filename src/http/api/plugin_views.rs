@@ -16,7 +16,7 @@ use crate::plugin::{
 
 /// What can be said of a plugin by its `plugin.toml` alone.
 #[derive(Debug, Default, Serialize, ToSchema)]
-pub(super) struct ManifestView {
+pub(super) struct PluginManifestView {
     name: String,
     version: String,
     description: String,
@@ -109,7 +109,7 @@ pub(super) struct PluginView {
 /// What a plugin is and asks for, before it is installed.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct InspectionView {
-    plugin: ManifestView,
+    plugin: PluginManifestView,
     origin: String,
     component: String,
     artifact: Option<String>,
@@ -125,7 +125,7 @@ pub(super) struct InspectionView {
 /// A plugin that comes with Berth.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct BundledView {
-    plugin: ManifestView,
+    plugin: PluginManifestView,
     /// What to give as `source`.
     source: String,
     is_installed: bool,
@@ -143,7 +143,7 @@ fn secrets(asks: &Capabilities) -> Vec<String> {
     asks.iter().filter_map(name).collect()
 }
 
-impl From<&Manifest> for ManifestView {
+impl From<&Manifest> for PluginManifestView {
     fn from(manifest: &Manifest) -> Self {
         Self {
             name: manifest.name.to_string(),
@@ -163,7 +163,7 @@ impl From<Inspection> for InspectionView {
         let component = found.component.to_string();
         let artifact = found.artifact.map(|digest| digest.to_string());
         Self {
-            plugin: ManifestView::from(&found.manifest),
+            plugin: PluginManifestView::from(&found.manifest),
             origin: found.origin,
             digest: artifact.clone().unwrap_or_else(|| component.clone()),
             component,
@@ -181,7 +181,7 @@ pub(super) fn bundled(installed: &[InstalledPlugin]) -> Vec<BundledView> {
     let view = |one: Bundled| {
         let package = one.package().ok()?;
         Some(BundledView {
-            plugin: ManifestView::from(package.manifest()),
+            plugin: PluginManifestView::from(package.manifest()),
             source: format!("{}{}", Bundled::SCHEME, one.name()),
             is_installed: names.contains(one.name()),
         })
@@ -219,7 +219,7 @@ impl<'a> Shown<'a> {
             (false, ..) => "disabled",
             (true, ..) => "in-force",
         };
-        let about = manifest.as_ref().map(ManifestView::from).unwrap_or_default();
+        let about = manifest.as_ref().map(PluginManifestView::from).unwrap_or_default();
         let granted: Capabilities =
             plugin.granted.iter().filter_map(|line| line.parse::<Capability>().ok()).collect();
         let not_granted = manifest.as_ref().map(|known| texts(known.asks.beyond(&granted)));

@@ -9,13 +9,14 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::input::Input;
+use super::tags::before;
 use super::{PAGE, moment};
 use crate::app::App;
 use crate::auth::{Need, Principal};
 use crate::http::Error;
 use crate::http::extract::{InPath, Paging, Query};
-use crate::meta::Summary;
-use crate::oci::{RepositoryName, RepositoryPattern};
+use crate::meta::{RepositoryTagEvent, Summary};
+use crate::oci::{Digest, RepositoryName, RepositoryPattern};
 
 /// A repository, as the API shows it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,6 +31,12 @@ pub(super) struct Repository {
     is_public: bool,
     created_at: String,
     updated_at: String,
+    /// When a manifest was last pushed.
+    pushed_at: Option<String>,
+    /// When a manifest was last pulled.
+    pulled_at: Option<String>,
+    /// What it is about, as Markdown.
+    description: String,
 }
 
 /// A page of repositories.
@@ -46,7 +53,34 @@ pub(super) struct Repositories {
 #[serde(deny_unknown_fields)]
 pub(super) struct RepositoryChange {
     /// Whether anybody may pull: makes or removes the rule that lets everyone read this one repository.
-    is_public: bool,
+    #[serde(default)]
+    is_public: Option<bool>,
+    /// What it is about, as Markdown; for a repository that exists.
+    #[serde(default)]
+    description: Option<String>,
+}
+
+/// A step of some tag's history.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TimelineStep {
+    id: u64,
+    tag: String,
+    /// `push` or `delete`.
+    action: String,
+    #[schema(value_type = String)]
+    digest: Digest,
+    #[schema(value_type = Option<String>)]
+    previous: Option<Digest>,
+    actor: String,
+    at: String,
+}
+
+/// A page of the history of all tags, the latest step first.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct Timeline {
+    events: Vec<TimelineStep>,
+    /// The `before` of the next page.
+    next: Option<u64>,
 }
 
 /// What the one who asks may do to a repository.
@@ -67,6 +101,9 @@ impl Repository {
             size_bytes: summary.size_bytes,
             created_at: moment(summary.created_at),
             updated_at: moment(summary.updated_at),
+            pushed_at: summary.pushed_at.map(moment),
+            pulled_at: summary.pulled_at.map(moment),
+            description: summary.description,
         }
     }
 }
@@ -111,9 +148,9 @@ pub(super) async fn show(
     Ok(Json(Repository::new(summary, &principal)))
 }
 
-/// Change who may pull from a repository
+/// Change who may pull from a repository, and what is said of it
 ///
-/// Needs `manage`; the repository need not exist yet.
+/// Needs `manage`; to make it public it need not exist yet.
 #[utoipa::path(
     patch,
     path = "/repositories/{name}",
@@ -129,7 +166,12 @@ pub(super) async fn change(
     Input(wanted): Input<RepositoryChange>,
 ) -> Result<Json<Access>, Error> {
     let manage = app.auth.manage(&principal, RepositoryPattern::exactly(&name))?;
-    manage.set_public(&name, wanted.is_public).await?;
+    if let Some(is_public) = wanted.is_public {
+        manage.set_public(&name, is_public).await?;
+    }
+    if let Some(description) = wanted.description {
+        manage.describe(&name, description).await?;
+    }
     let principal = app.auth.renewed(&principal).await?;
     Ok(Json(Access::of(&principal, &name)))
 }
@@ -159,6 +201,42 @@ impl Access {
             is_public: principal.is_public(name),
         }
     }
+}
+
+/// Show what happened to the tags of a repository
+///
+/// The latest step first.
+#[utoipa::path(
+    get,
+    path = "/repositories/{name}/timeline",
+    tag = "repositories",
+    params(
+        ("name" = String, Path, example = "team%2Fapp"),
+        ("n" = Option<u64>, Query),
+        ("before" = Option<u64>, Query)
+    ),
+    responses((status = 200, body = Timeline))
+)]
+pub(super) async fn timeline(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    InPath(name): InPath<RepositoryName>,
+    query: Query,
+) -> Result<Json<Timeline>, Error> {
+    let pull = app.registry.pull_from(&principal, name)?;
+    let paging = Paging::read(&query, PAGE)?;
+    let page = pull.history(before(&query)?, paging.limit).await?;
+    let next = page.next(|step| step.event.id);
+    let show = |RepositoryTagEvent { tag, event }: RepositoryTagEvent| TimelineStep {
+        id: event.id,
+        tag: tag.to_string(),
+        action: event.action,
+        digest: event.digest,
+        previous: event.previous,
+        actor: event.actor,
+        at: moment(event.at),
+    };
+    Ok(Json(Timeline { events: page.items.into_iter().map(show).collect(), next }))
 }
 
 /// Delete a repository

@@ -17,6 +17,7 @@ use crate::auth::{BrowserSession, Need, Origin, Principal};
 use crate::http::Error;
 use crate::http::request::Info;
 use crate::http::session;
+use crate::meta::Account;
 use crate::secret::Secret;
 
 /// Who is asking.
@@ -115,11 +116,22 @@ pub(super) async fn sign_in(
         return Err(crate::auth::Error::Forgery.into());
     }
     let account = app.auth.login(&input.username, &Secret::new(input.password), &origin).await?;
+    begin(&app, &account, &origin, &info, &headers).await
+}
+
+/// Signs a browser in as somebody who has proved who they are.
+pub(super) async fn begin(
+    app: &App,
+    account: &Account,
+    origin: &Origin,
+    info: &Info,
+    headers: &HeaderMap,
+) -> Result<Response, Error> {
     info.set_actor(account.name.to_string());
     let agent = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     let signed_in =
-        app.auth.start_session(&account, "password", agent.unwrap_or_default(), &origin).await?;
-    let found = app.auth.find_session(&signed_in.cookie, &origin).await?;
+        app.auth.start_session(account, "password", agent.unwrap_or_default(), origin).await?;
+    let found = app.auth.find_session(&signed_in.cookie, origin).await?;
     let (principal, browser) =
         found.ok_or_else(|| Error::internal("a session that was just made is not there"))?;
     let seconds = app.config.auth.session_lifetime.get().as_secs();

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::input::Input;
 use super::scans::SeverityView;
 use super::{PAGE, moment};
 use crate::app::App;
@@ -144,6 +145,41 @@ pub(super) async fn show(
     Ok(Json(TagView { findings, ..pull.tag(&tag).await?.into() }))
 }
 
+/// Where a tag is to point.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Target {
+    /// A manifest of the repository.
+    #[schema(value_type = String)]
+    digest: String,
+}
+
+/// Point a tag at a manifest that the repository has
+///
+/// To roll back, to bring a deleted tag back, or to give another name: a push without anything to upload.
+#[utoipa::path(
+    put,
+    path = "/repositories/{name}/tags/{tag}",
+    tag = "tags",
+    params(("name" = String, Path, example = "team%2Fapp"), ("tag" = String, Path)),
+    request_body = Target,
+    responses((status = 200, body = TagView))
+)]
+pub(super) async fn point(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    InPath(name): InPath<RepositoryName>,
+    tag: Result<InPath<Tag>, Error>,
+    Input(target): Input<Target>,
+) -> Result<Json<TagView>, Error> {
+    let push = app.registry.push_to(&principal, name.clone())?;
+    let InPath(tag) = tag?;
+    let digest: Digest = target.digest.parse().map_err(Error::invalid)?;
+    push.point(tag.clone(), &digest).await?;
+    // Whoever may push need not be allowed to pull; what they have just written they know.
+    Ok(Json(push.tag(&tag).await?.into()))
+}
+
 /// Delete a tag
 ///
 /// The manifest stays.
@@ -191,14 +227,18 @@ pub(super) async fn history(
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(tag) = tag?;
     let paging = Paging::read(&query, PAGE)?;
-    let before = query.get("before").map(str::parse).transpose().map_err(|_| {
+    let page = pull.tag_history(&tag, before(&query)?, paging.limit).await?;
+    let next = page.items.last().filter(|_| page.more).map(|event| event.id);
+    Ok(Json(History { events: page.items.into_iter().map(Into::into).collect(), next }))
+}
+
+/// The `before` of a query.
+pub(super) fn before(query: &Query) -> Result<Option<u64>, Error> {
+    query.get("before").map(str::parse).transpose().map_err(|_| {
         Error::client(
             StatusCode::BAD_REQUEST,
             ErrorCode::Unsupported,
             "`before` is the id of an event",
         )
-    })?;
-    let page = pull.tag_history(&tag, before, paging.limit).await?;
-    let next = page.items.last().filter(|_| page.more).map(|event| event.id);
-    Ok(Json(History { events: page.items.into_iter().map(Into::into).collect(), next }))
+    })
 }

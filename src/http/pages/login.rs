@@ -15,7 +15,7 @@ use crate::auth::{BrowserSession, Origin, Principal};
 use crate::http::Error;
 use crate::http::extract::{Form, Query, encode};
 use crate::http::request::Info;
-use crate::http::session;
+use crate::http::{session, ui};
 use crate::secret::Secret;
 
 /// `GET /login?return=/…`
@@ -26,6 +26,11 @@ pub(super) async fn show(
     query: Query,
 ) -> Result<Response, Error> {
     let back = way_back(query.get("return"));
+    // The UI has a page for it; this one is for browsers without scripts.
+    if app.config.ui.enabled && ui::is_browser(&headers) && query.get("plain").is_none() {
+        let to = format!("/ui/sign-in?return={}", encode(back));
+        return Ok(Redirect::to(&to).into_response());
+    }
     if let Some((principal, session)) =
         signed_in(&app, &headers, &info).await.map_err(Error::on_page)?
     {

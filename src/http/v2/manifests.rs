@@ -41,6 +41,10 @@ pub(super) async fn get(
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
     let (manifest, warnings) = pull.admitted_manifest(&reference).await?;
+    if method == Method::GET {
+        pull.count();
+    }
+    pull.used(&manifest.digest);
     if app.config.audit.pulls && method == Method::GET {
         pull.note(&reference, &manifest.digest);
     }

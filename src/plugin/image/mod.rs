@@ -3,6 +3,7 @@
 mod decompress;
 mod error;
 mod layers;
+mod listing;
 mod path;
 mod rootfs;
 mod source;
@@ -12,5 +13,6 @@ mod tree;
 pub use error::ImageError;
 pub(super) use layers::read_now;
 pub use layers::{LayerBounds, Layers};
+pub use listing::{ListedFile, ListingError, list_files, read_file};
 pub use rootfs::{FileEntry, FileKind, OpenFile, Rootfs};
 pub use source::ImageSource;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::support::{Client, Image, PASSWORD, TestApp, TestKey, tester};
+use crate::support::{Blob, Client, Image, PASSWORD, TestApp, TestKey, tester};
 
 /// The schema behind a reference.
 fn resolve<'a>(api: &'a Value, schema: &'a Value) -> &'a Value {
@@ -71,14 +71,28 @@ async fn the_description_is_openapi_3_1_and_its_references_lead_somewhere() {
     }
 }
 
+/// An archive of one file.
+pub(super) fn archive(path: &str, text: &str) -> Blob {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_ustar();
+    header.set_size(text.len() as u64);
+    header.set_mode(0o644);
+    header.set_cksum();
+    tar.append_data(&mut header, path, text.as_bytes()).unwrap();
+    Blob::new(tar.into_inner().unwrap())
+}
+
 /// Puts one of each thing there.
 async fn populate(admin: &Client) {
     let key = TestKey::new("a", "ES256");
     admin.push("team/app", "v1", &Image::of(["hello"])).await;
-    admin.push("team/app", "v1", &Image::of(["hello again"])).await;
+    let image = Image::new(vec![archive("etc/motd", "hello again")], json!({}));
+    admin.push("team/app", "v1", &image).await;
     for (path, wish) in [
         ("plugins", json!({ "source": "bundled:freeze" })),
         ("robots", json!({ "name": "ci" })),
+        ("locks", json!({ "repository": "team/app", "reference": "v1", "why": "a" })),
+        ("immutability", json!({ "repositories": ["team/**"] })),
         ("groups", json!({ "name": "devs" })),
         ("tokens", json!({ "name": "a", "limits": [{ "pattern": "**", "actions": ["pull"] }] })),
         ("webhooks", json!({ "name": "ci", "url": "http://127.0.0.1:9/hook" })),
@@ -103,6 +117,10 @@ async fn populate(admin: &Client) {
         (
             "federation/rules/ci",
             json!({ "issuer": "ci", "conditions": [{ "claim": "sub", "in": ["a"] }] }),
+        ),
+        (
+            "retention/policies/ci",
+            json!({ "repositories": ["team/**"], "keep": [{ "newest": 3 }], "drop": [{ "older_than": "9d" }] }),
         ),
         (
             "providers/ci",
@@ -167,11 +185,18 @@ async fn answers_are_as_they_are_described() {
         if operation.is_null() {
             continue;
         }
-        let mut real = path.replace("{tag}", "v1").replace("{id}", "1");
+        let layer = archive("etc/motd", "hello again").digest.to_string();
+        let mut real = path
+            .replace("{tag}", "v1")
+            .replace("{reference}", "v1")
+            .replace("{digest}", &layer)
+            .replace("{id}", "1");
         let name = match path.split('/').nth(1).unwrap() {
             "repositories" => "team%2Fapp",
             "users" => "admin",
-            "robots" | "federation" | "providers" | "replication" | "webhooks" => "ci",
+            "robots" | "federation" | "providers" | "replication" | "retention" | "webhooks" => {
+                "ci"
+            }
             "plugins" => "freeze",
             "groups" => "devs",
             "directories" => "corp",

@@ -2,3 +2,5 @@
 
 mod accounts;
 mod description;
+mod looks;
+mod setup;

@@ -15,6 +15,7 @@ mod refusals;
 
 use crate::support::servers::Kind;
 use crate::support::{Bucket, TestApp};
+use crate::upkeep;
 use crate::v2::{conformance, delete, mount, push, races, ranges, resume, uploads};
 
 /// Whether nothing is in the bucket that no row of a blob names; for after all uploads have ended.
@@ -83,4 +84,5 @@ on_each_server! {
     an_upload_that_expires_leaves_nothing: parts::an_upload_that_expires_leaves_nothing,
     a_body_of_another_length_leaves_nothing: parts::a_body_of_another_length_leaves_nothing,
     a_digest_that_is_there_needs_no_second_copy: parts::a_digest_that_is_there_needs_no_second_copy,
+    a_blob_that_nothing_needs_goes: upkeep::collect::in_a_bucket,
 }

@@ -199,8 +199,11 @@ async fn a_receiver_that_fails_is_told_again_in_order_and_holds_up_nobody_else()
         (&waiting["attempts"], &waiting["reason"]),
         (&json!(1), &json!("the receiver answered 500"))
     );
-    let states: Vec<_> =
-        jobs(&admin, "state=blocked").await.iter().map(|job| job["lane"].clone()).collect();
+    let states: Vec<_> = jobs(&admin, "kind=webhook&state=blocked")
+        .await
+        .iter()
+        .map(|job| job["lane"].clone())
+        .collect();
     assert_eq!(states.len(), 2);
     // Mended, it gets all of them in their order.
     receiver.answer_with(200);
@@ -231,7 +234,10 @@ async fn a_delivery_that_never_works_is_kept_for_somebody_to_look_at() {
     }
     let failed = eventually("the end of the attempts", async || {
         berth.turn_clock(Duration::from_hours(2));
-        jobs(&admin, "state=failed").await.into_iter().find(|job| job["event_id"].is_number())
+        jobs(&admin, "kind=webhook&state=failed")
+            .await
+            .into_iter()
+            .find(|job| job["event_id"].is_number())
     })
     .await;
     assert_eq!(
@@ -243,13 +249,13 @@ async fn a_delivery_that_never_works_is_kept_for_somebody_to_look_at() {
     berth.turn_clock(Duration::from_hours(2));
     let done = eventually("the next one", async || {
         berth.turn_clock(Duration::from_hours(2));
-        jobs(&admin, "state=done").await.pop()
+        jobs(&admin, "kind=webhook&state=done").await.pop()
     })
     .await;
     assert!(done["id"].as_i64() > failed["id"].as_i64());
     admin.post_json(&format!("/api/v1/jobs/{}/retry", failed["id"]), json!({})).await.ok();
     eventually("another attempt", async || {
-        (jobs(&admin, "state=done").await.len() == 2).then_some(())
+        (jobs(&admin, "kind=webhook&state=done").await.len() == 2).then_some(())
     })
     .await;
     admin
@@ -268,7 +274,7 @@ async fn what_a_receiver_wants_is_heeded() {
     receiver.answer(|_| (429, vec![("retry-after", "120".to_owned())]));
     admin.push("team/app", "v1", &Image::of(["hello"])).await;
     let job = eventually("the wait", async || {
-        let waiting = jobs(&admin, "state=waiting").await;
+        let waiting = jobs(&admin, "kind=webhook&state=waiting").await;
         waiting.into_iter().find(|job| job["run_at"] != "2026-09-21T14:13:20.000Z")
     })
     .await;
@@ -276,7 +282,8 @@ async fn what_a_receiver_wants_is_heeded() {
     // It is gone for good.
     receiver.answer_with(410);
     berth.turn_clock(Duration::from_mins(2));
-    let failed = eventually("the end", async || jobs(&admin, "state=failed").await.pop()).await;
+    let failed =
+        eventually("the end", async || jobs(&admin, "kind=webhook&state=failed").await.pop()).await;
     assert_eq!(failed["reason"], "the receiver is gone (410)");
     // A redirect is not followed: what is signed is for the one it was sent to.
     receiver.answer(|_| (307, vec![("location", "/elsewhere".to_owned())]));

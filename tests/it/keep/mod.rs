@@ -1,0 +1,6 @@
+//! What is kept, and how: locks, immutable tags, retention; moving in and out.
+
+mod immutability;
+mod import;
+mod locks;
+mod retention;

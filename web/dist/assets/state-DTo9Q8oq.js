@@ -1,0 +1,1 @@
+var e=e=>({done:`good`,failed:`bad`,running:`accent`,cancelled:`warn`})[e]??``;export{e as t};
