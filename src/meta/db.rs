@@ -28,7 +28,9 @@ const LARGEST_GROUP: usize = 512;
 const BEHIND: Duration = Duration::from_millis(10);
 
 /// What a change overwrites is kept in memory, to be undone by itself, up to this many bytes, and in a file from there on.
-const UNDO_BYTES: i32 = 512 << 10;
+/// SQLite hands all of it to that file in one piece, and takes no piece of 128 KiB or more (`nBuf & 0x1ffff` in its `os_unix.c`):
+/// it would say that the disk is full.
+const UNDO_BYTES: i32 = 124 << 10;
 
 /// How soon a change by another process, such as `berth user add`, is noticed.
 const FOREIGN_CHANGES: Duration = Duration::from_millis(200);
@@ -488,5 +490,47 @@ impl Writer {
     fn sql(&self, sql: &str) -> Result<(), Error> {
         self.connection.prepare_cached(sql)?.execute(())?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The undo of a change goes from memory to a file at some size; whatever that is, the change succeeds, and one that
+    /// fails leaves nothing.
+    #[tokio::test]
+    async fn a_change_of_any_size_is_made_or_undone_by_itself() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let db = Db::open(&at("berth.db"), &at("berth.key"), 0).unwrap();
+        db.write(|tx| {
+            tx.execute(
+                "CREATE TABLE large (id INTEGER PRIMARY KEY, round INTEGER, body BLOB)",
+                (),
+            )?;
+            for id in 0..700_u64 {
+                let sql = "INSERT INTO large (id, round, body) VALUES ($1, 0, zeroblob(4000))";
+                tx.execute(sql, (id,))?;
+            }
+            Ok(())
+        })
+        .await
+        .unwrap();
+        const UPDATE: &str = "UPDATE large SET round = $1, body = randomblob(4000) WHERE id < $2";
+        for rows in [8_u64, 29, 30, 31, 32, 33, 64, 126, 127, 128, 300, 700] {
+            db.write(move |tx| tx.execute(UPDATE, (rows, rows)).map(drop)).await.unwrap();
+            let failed = db.write(move |tx| {
+                tx.execute(UPDATE, (0_u64, rows))?;
+                Err::<(), _>(Error::Busy)
+            });
+            assert!(matches!(failed.await, Err(Error::Busy)), "{rows}");
+            let changed = db.read(move |tx| {
+                tx.find("SELECT count(*) AS n FROM large WHERE round = $1", (rows,), |row| {
+                    row.get::<u64>("n")
+                })
+            });
+            assert_eq!(changed.await.unwrap(), Some(rows));
+        }
     }
 }
