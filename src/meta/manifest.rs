@@ -347,12 +347,13 @@ fn own(
             AND media_type <> $1",
         (put.manifest.media_type(), repository, id),
     )?;
+    // Also where the mark lacks because the trash holds it: when that lets go, this push is what counts. A tag that is
+    // pointed at it takes the mark away again.
     tx.execute(
         "UPDATE repository_manifest
             SET loose_since = $1
           WHERE repository_id = $2
-            AND manifest_id = $3
-            AND loose_since IS NOT NULL",
+            AND manifest_id = $3",
         (by.now, repository, id),
     )
     .map(drop)
