@@ -497,6 +497,8 @@ impl Writer {
 mod tests {
     use super::*;
 
+    const UPDATE: &str = "UPDATE large SET round = $1, body = randomblob(4000) WHERE id < $2";
+
     /// The undo of a change goes from memory to a file at some size; whatever that is, the change succeeds, and one that
     /// fails leaves nothing.
     #[tokio::test]
@@ -517,7 +519,6 @@ mod tests {
         })
         .await
         .unwrap();
-        const UPDATE: &str = "UPDATE large SET round = $1, body = randomblob(4000) WHERE id < $2";
         for rows in [8_u64, 29, 30, 31, 32, 33, 64, 126, 127, 128, 300, 700] {
             db.write(move |tx| tx.execute(UPDATE, (rows, rows)).map(drop)).await.unwrap();
             let failed = db.write(move |tx| {

@@ -161,6 +161,14 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(replication::show, replication::change, replication::remove))
         .routes(routes!(replication::run))
         .routes(routes!(replication::states))
+        .routes(routes!(keys::list))
+        .routes(routes!(keys::rotate))
+        .merge(upkeep())
+}
+
+/// What Berth is, what it does by itself, and what is wrong with it.
+fn upkeep() -> OpenApiRouter<Arc<App>> {
+    OpenApiRouter::new()
         .routes(routes!(doctor::look))
         .routes(routes!(backups::list, backups::start))
         .routes(routes!(backups::standing))
@@ -175,8 +183,6 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(trash::list_of, trash::empty_of))
         .routes(routes!(trash::undelete))
         .routes(routes!(trash::roll_back))
-        .routes(routes!(keys::list))
-        .routes(routes!(keys::rotate))
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {

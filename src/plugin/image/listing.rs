@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 8 << 30;
 /// A file that is shown.
 const MOST_SHOWN: u64 = 1 << 20;
 /// How long somebody waits for a list.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What is unpacked at once.
 const PIECE: usize = 256 << 10;
 

@@ -130,7 +130,7 @@ async fn pulls_and_pushes_are_counted_by_day() {
     let shown = admin.get("/api/v1/repositories/team%2Fapp").await.ok().json();
     assert!(shown["pulled_at"].is_string() && shown["pushed_at"].is_string(), "{shown}");
 
-    berth.clock.advance(std::time::Duration::from_secs(86_400));
+    berth.clock.advance(std::time::Duration::from_hours(24));
     admin.get("/v2/team/app/manifests/v1").await.ok();
     berth.app.meta.flush_pulls();
     let days = eventually("the second day", async || {

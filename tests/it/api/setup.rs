@@ -40,7 +40,7 @@ async fn a_link_is_over_after_a_day_and_when_another_takes_its_place() {
     let first = link(&berth).await;
     let second = berth.app.auth.make_setup(false).await.unwrap().unwrap().expose().clone();
     anybody.post_json("/api/v1/setup", wish(&first)).await.status(409);
-    berth.clock.advance(std::time::Duration::from_secs(25 * 3600));
+    berth.clock.advance(std::time::Duration::from_hours(25));
     anybody.post_json("/api/v1/setup", wish(&second)).await.status(409);
     anybody.post_json("/api/v1/setup", wish("guessed")).await.status(409);
 }

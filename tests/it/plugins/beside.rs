@@ -118,7 +118,7 @@ async fn nobody_else_notices_what_a_plugin_does() {
     ] {
         tell(&admin, deed, what).await;
         // Left alone after five failures: no matter what the others did.
-        berth.turn_clock(Duration::from_secs(3600));
+        berth.turn_clock(Duration::from_hours(1));
         let before = ended(&admin, ending).await;
         let asked = (0..4).map(|_| pull(&admin));
         for answer in join_all(asked).await {

@@ -308,14 +308,15 @@ async fn objects_that_no_row_knows_are_listed_and_removed_on_request() {
     let data = berth.directory.path().join("data");
     let shard = data.join(files(&data, "blobs").keys().next().unwrap());
     let shard = shard.parent().unwrap();
-    let old = std::time::SystemTime::now() - 2 * DAY;
-    for (name, modified) in [("left", old), ("fresh", std::time::SystemTime::now())] {
+    #[expect(clippy::disallowed_methods, reason = "times of files are of the machine's clock")]
+    let now = std::time::SystemTime::now();
+    for (name, modified) in [("left", now - 2 * DAY), ("fresh", now)] {
         let file = std::fs::File::create(shard.join(name)).unwrap();
         file.set_modified(modified).unwrap();
     }
     for file in files(&data, "blobs").keys() {
         if !file.ends_with("fresh") {
-            std::fs::File::open(data.join(file)).unwrap().set_modified(old).unwrap();
+            std::fs::File::open(data.join(file)).unwrap().set_modified(now - 2 * DAY).unwrap();
         }
     }
     let upload = admin.start_upload("team/app").await;

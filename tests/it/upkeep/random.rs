@@ -425,6 +425,10 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
 }
 
 fn variable(name: &str, default: u64) -> u64 {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how much to try, and what, is asked for from outside"
+    )]
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
