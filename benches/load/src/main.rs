@@ -42,6 +42,7 @@ use crate::{
 /// Measures Berth beside other registries and static files, on this machine, in one run
 #[derive(Debug, Parser)]
 #[command(version)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Arguments {
     /// Scenarios to run, by name; all if none is given (see --list)
     #[arg(long, value_delimiter = ',')]
