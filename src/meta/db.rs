@@ -28,7 +28,10 @@ const LARGEST_GROUP: usize = 512;
 const BEHIND: Duration = Duration::from_millis(10);
 
 /// What a change overwrites is kept in memory, to be undone by itself, up to this many bytes, and in a file from there on.
-const UNDO_BYTES: i32 = 512 << 10;
+///
+/// SQLite moves it to that file in pieces of this size, and writes 128 KiB less one byte at most at once: of larger ones it
+/// says that the disk is full.
+const UNDO_BYTES: i32 = 127 << 10;
 
 /// How soon a change by another process, such as `berth user add`, is noticed.
 const FOREIGN_CHANGES: Duration = Duration::from_millis(200);
@@ -471,5 +474,33 @@ impl Writer {
     fn sql(&self, sql: &str) -> Result<(), Error> {
         self.connection.prepare_cached(sql)?.execute(())?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_change_may_overwrite_more_than_is_kept_in_memory() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("berth.db");
+        let db = Db::open(&path, &directory.path().join("berth.keys"), 0).unwrap();
+        let overwrite = |text: &'static str| {
+            db.write(move |tx| {
+                for number in 0..2000_i64 {
+                    tx.execute(
+                        "INSERT INTO repository (id, name, created_at, updated_at)
+                         VALUES ($1, $2, 0, 0)
+                             ON CONFLICT (id) DO UPDATE SET name = excluded.name",
+                        (number, &format!("{text}/{number}/{}", "x".repeat(1000))),
+                    )?;
+                }
+                Ok(())
+            })
+        };
+        overwrite("before").await.unwrap();
+        overwrite("after").await.unwrap();
+        db.close().await;
     }
 }
