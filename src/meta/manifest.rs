@@ -321,15 +321,8 @@ fn own(
             AND media_type <> $1",
         (put.manifest.media_type(), repository, id),
     )?;
-    tx.execute(
-        "UPDATE repository_manifest
-            SET loose_since = $1
-          WHERE repository_id = $2
-            AND manifest_id = $3
-            AND loose_since IS NOT NULL",
-        (by.now, repository, id),
-    )
-    .map(drop)
+    // A tag holds it from now on. Without one its time begins anew, also when nothing but the trash has held it.
+    if put.tags.is_empty() { loose::manifest(tx, repository, id, by.now) } else { Ok(()) }
 }
 
 fn put(
