@@ -23,6 +23,7 @@ mod manifest;
 mod output;
 mod plugin;
 mod provider;
+mod quota;
 mod repo;
 mod robot;
 mod serve;
@@ -129,6 +130,9 @@ enum Command {
     /// Collect garbage, and see what the latest collections did
     #[command(subcommand)]
     Gc(gc::GcCommand),
+    /// Limit how much namespaces may hold, and see how much they do
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Show what can be brought back, and empty it
     #[command(subcommand)]
     Trash(trash::TrashCommand),
@@ -184,6 +188,7 @@ pub fn run() -> ExitCode {
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
             Command::Gc(command) => command.run().await,
+            Command::Quota(command) => command.run().await,
             Command::Trash(command) => command.run().await,
             Command::Undelete(command) => command.run().await,
             Command::Manifest(command) => command.run().await,

@@ -381,6 +381,7 @@ impl From<registry::Error> for Error {
             }
             E::InUse { .. } => client(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Denied),
             E::Full(_) => full(&error),
+            E::Quota(_) => client(StatusCode::FORBIDDEN, ErrorCode::Denied),
             E::Refused(_) | E::Meta(_) | E::Blob(_) => match error {
                 E::Refused(refusal) => refusal.into(),
                 E::Meta(cause) => cause.into(),

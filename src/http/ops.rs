@@ -12,6 +12,7 @@ use http::header;
 use super::Error;
 use crate::app::App;
 use crate::auth::{Need, Principal};
+use crate::meta::Quota;
 use crate::metrics::Figure;
 
 pub(super) fn routes() -> Router<Arc<App>> {
@@ -94,6 +95,9 @@ async fn figures(app: &App) -> Vec<Figure> {
         let values = vec![of("tags", count.tags), of("manifests", count.manifests)];
         figures.push(Figure::Gauges("trash", "What can be brought back", values));
     }
+    if let Ok(quotas) = app.meta.list_quotas("", MOST_QUOTAS).await {
+        figures.extend(of_quotas(&quotas));
+    }
     if let Ok(disk) = app.blobs.space().free() {
         figures.push(Figure::Gauge(
             "storage_free_bytes",
@@ -117,4 +121,25 @@ async fn figures(app: &App) -> Vec<Figure> {
         figures.push(Figure::Gauge("database_size_bytes", "Size of the database file", bytes));
     }
     figures
+}
+
+/// Quotas that have figures of their own: each is a series.
+const MOST_QUOTAS: u64 = 1000;
+
+fn of_quotas(quotas: &[Quota]) -> [Figure; 2] {
+    let labels = |quota: &Quota, what: &str| {
+        vec![("namespace", quota.namespace.clone()), ("what", what.to_owned())]
+    };
+    let used = quotas.iter().flat_map(|quota| {
+        [(labels(quota, "bytes"), quota.used_bytes), (labels(quota, "tags"), quota.used_tags)]
+    });
+    let limits = quotas.iter().flat_map(|quota| {
+        [("bytes", quota.limits.bytes), ("tags", quota.limits.tags)]
+            .into_iter()
+            .filter_map(move |(what, limit)| Some((labels(quota, what), limit?)))
+    });
+    [
+        Figure::Gauges("quota_used", "What is used of a quota", used.collect()),
+        Figure::Gauges("quota_limit", "What a quota allows", limits.collect()),
+    ]
 }

@@ -171,7 +171,7 @@ fn link(
             "UPDATE blob SET loose_since = NULL WHERE id = $1 AND loose_since IS NOT NULL",
             (id,),
         )?;
-        repository::count(tx, repository, 0, 0, signed(size))?;
+        repository::count_blob(tx, repository, id, size, by)?;
         let detail = serde_json::json!({ "size": size, "mounted_from": mounted_from });
         by.note(tx, EventKind::BlobPush, digest.as_str(), detail)?;
     }
@@ -386,7 +386,7 @@ impl Meta {
                 )?;
                 loose::blob(tx, row.id, now)?;
                 repository::ensure(tx, &name, now)?;
-                repository::count(tx, repository, 0, 0, -signed(row.size))?;
+                repository::uncount_blob(tx, repository, row.id, row.size)?;
                 let by = By { actor: &actor, repository: &name, now };
                 let detail = serde_json::json!({ "size": row.size, "force": force });
                 by.note(tx, EventKind::BlobDelete, digest.as_str(), detail)?;

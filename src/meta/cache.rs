@@ -20,7 +20,7 @@ pub(super) struct Epochs {
     jobs: watch::Sender<()>,
 }
 
-const COUNTERS: usize = STRIPES + 5;
+const COUNTERS: usize = STRIPES + 6;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
@@ -33,6 +33,8 @@ impl Epochs {
     pub(super) const JOBS: usize = STRIPES + 3;
     /// Issuers, federation rules and providers, which are kept in memory as a whole.
     pub(super) const TRUST: usize = STRIPES + 4;
+    /// Which namespaces have a quota.
+    pub(super) const QUOTAS: usize = STRIPES + 5;
 
     pub(super) fn new() -> Self {
         Self {

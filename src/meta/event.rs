@@ -87,13 +87,17 @@ pub enum EventKind {
     SessionEnd,
     /// Garbage was collected.
     GarbageCollect,
+    /// A quota was set, changed or removed.
+    QuotaChange,
+    /// Four fifths of a quota are used.
+    QuotaWarn,
     /// A request was refused: not logged in, wrong credentials, not allowed, or too many failures.
     RequestRefuse,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::BlobPush,
         Self::BlobDelete,
         Self::ManifestPush,
@@ -118,6 +122,8 @@ impl EventKind {
         Self::SessionStart,
         Self::SessionEnd,
         Self::GarbageCollect,
+        Self::QuotaChange,
+        Self::QuotaWarn,
         Self::RequestRefuse,
     ];
 
@@ -149,6 +155,8 @@ impl EventKind {
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::GarbageCollect => "garbage.collect",
+            Self::QuotaChange => "quota.change",
+            Self::QuotaWarn => "quota.warn",
             Self::RequestRefuse => "request.refuse",
         }
     }

@@ -306,7 +306,7 @@ fn own(
     )?;
     if owned == 1 {
         let size = put.manifest.bytes().len() as u64;
-        repository::count(tx, repository, 0, 1, signed(size))?;
+        repository::count(tx, repository, 0, 1, signed(size), Some(by))?;
         let detail = serde_json::json!({
             "media_type": put.manifest.media_type(), "size": size, "subject": subject,
             "artifact_type": put.manifest.artifact_type(),
@@ -385,7 +385,7 @@ fn delete(
     }
     trash::keep_manifest(tx, repository, id, by)?;
     repository::ensure(tx, name, by.now)?;
-    repository::count(tx, repository, 0, -1, -signed(body_bytes))?;
+    repository::count(tx, repository, 0, -1, -signed(body_bytes), None)?;
     let detail = serde_json::json!({ "size": body_bytes, "force": force });
     by.note(tx, EventKind::ManifestDelete, digest.as_str(), detail)?;
     Ok(Deleted::Done)

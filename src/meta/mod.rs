@@ -27,6 +27,8 @@ mod migrate;
 mod outbox;
 mod plugin;
 mod provider;
+mod quota;
+mod quota_count;
 mod refresh;
 mod repository;
 mod role;
@@ -74,6 +76,8 @@ pub use lease::{KeptJob, LeasedJob, Settlement};
 pub use manifest::{Deleted, Precondition, PutManifest, Referrer, Refusal, Stored, StoredManifest};
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
+pub use quota::{EVERYTHING, Quota, QuotaLimits};
+pub use quota_count::{Exceeded, Limited};
 pub use refresh::RefreshToken;
 pub use repository::Summary;
 pub use role::{ADMINISTRATOR, BUILT_IN_ROLES, Role, RoleChanged};
@@ -113,6 +117,7 @@ pub struct Meta {
     accounts: Arc<Cache<Arc<Account>>>,
     tokens: Arc<Cache<Arc<Token>>>,
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
+    quotas: Arc<Cache<Arc<Vec<Box<str>>>>>,
 }
 
 impl Meta {
@@ -140,6 +145,8 @@ impl Meta {
             })),
             tokens: Arc::new(Cache::new(ROW_CACHE, |token| weight(token))),
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
+            // One answer, which is kept however long it is.
+            quotas: Arc::new(Cache::new(ROW_CACHE, |_| 1)),
         })
     }
 

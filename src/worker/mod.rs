@@ -7,6 +7,7 @@ mod follow;
 mod jobs;
 mod orphans;
 mod pace;
+mod quota;
 mod running;
 mod schedule;
 mod upkeep;

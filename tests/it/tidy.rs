@@ -266,6 +266,10 @@ async fn every_metric_is_documented() {
     // Some figures are there when what they count is.
     let job = berth::meta::NewJob::new("test", serde_json::Value::Null);
     berth.app.meta.add_job(job, &crate::support::tester()).await.unwrap();
+    admin
+        .put_json("/api/v1/quotas", serde_json::json!({ "namespace": "team", "tags": 1 }))
+        .await
+        .ok();
     let answer = admin.get("/metrics").await.ok();
     let served = String::from_utf8(answer.bytes).unwrap();
     let names: BTreeSet<_> = served

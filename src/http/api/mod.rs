@@ -15,6 +15,7 @@ mod issuers;
 mod jobs;
 mod keys;
 mod providers;
+mod quotas;
 mod repositories;
 mod robots;
 mod roles;
@@ -103,6 +104,7 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(trash::list_of, trash::empty_of))
         .routes(routes!(trash::undelete))
         .routes(routes!(trash::roll_back))
+        .routes(routes!(quotas::list, quotas::set, quotas::remove))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))
 }

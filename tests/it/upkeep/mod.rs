@@ -1,6 +1,7 @@
 //! What Berth does by itself: collecting garbage, keeping what was deleted for a while.
 
 pub(crate) mod collect;
+mod quota;
 mod random;
 mod undo;
 

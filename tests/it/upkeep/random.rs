@@ -13,13 +13,13 @@ use berth::app::App;
 use berth::auth::Principal;
 use berth::clock::Timestamp;
 use berth::config::{Backend, HumanDuration};
-use berth::meta::{Collected, Garbage};
+use berth::meta::{Collected, EVERYTHING, Garbage, QuotaLimits};
 use berth::oci::{Digest, Reference, RepositoryName, Tag};
 use berth::registry::{BodyPart, Mounted, NewManifest};
 use bytes::Bytes;
 
 use super::eager;
-use crate::support::{Blob, Dice, Image, TestApp};
+use crate::support::{Blob, Dice, Image, TestApp, tester};
 
 const WORKERS: usize = 8;
 const ROUND: usize = 40;
@@ -374,6 +374,17 @@ async fn collect(app: &App) -> Collected {
     done
 }
 
+/// A quota that has counted all along, and one that counts now, come to the same.
+async fn check_quotas(app: &App, tags: u64) {
+    let (meta, actor) = (&app.meta, tester());
+    let limits = QuotaLimits { bytes: Some(1 << 40), ..QuotaLimits::default() };
+    let now = meta.set_quota(EVERYTHING, limits, &actor).await.unwrap().unwrap();
+    assert!(meta.remove_quota(EVERYTHING, &actor).await.unwrap());
+    let ever = meta.set_quota("team", limits, &actor).await.unwrap().unwrap();
+    assert_eq!((ever.used_bytes, ever.used_tags), (now.used_bytes, now.used_tags));
+    assert_eq!(ever.used_tags, tags);
+}
+
 async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
     let app = &berth.app;
     let principal = app.auth.machine().await.unwrap();
@@ -396,6 +407,7 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
             asked: Arc::clone(&asked),
         })
         .collect();
+    check_quotas(app, 0).await;
     let mut total = Collected::default();
     for round in 0..operations.div_ceil(ROUND * WORKERS) {
         let work = worlds.into_iter().map(|mut world| {
@@ -425,6 +437,8 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
         for world in &mut worlds {
             world.check(round).await;
         }
+        let tags = worlds.iter().map(|world| world.tags.len() as u64).sum();
+        check_quotas(app, tags).await;
     }
     total
 }
