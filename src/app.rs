@@ -16,7 +16,7 @@ use crate::meta::{self, Meta};
 use crate::metrics::Metrics;
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks};
-use crate::worker::{CollectedTotal, Worker};
+use crate::worker::{CollectedTotal, ScrubbedTotal, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -175,6 +175,7 @@ impl App {
             registry: registry.clone(),
             hooks: Hooks::new()?,
             collected: CollectedTotal::default(),
+            scrubbed: ScrubbedTotal::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let metrics = Metrics::default();

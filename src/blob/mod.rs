@@ -8,6 +8,7 @@
 
 mod bucket_error;
 mod buffers;
+mod check;
 mod directories;
 mod error;
 mod hasher;
@@ -29,6 +30,7 @@ use futures::Stream;
 
 pub use crate::meta::Location;
 pub use bucket_error::BucketError;
+pub use check::Check;
 pub use error::{BodyError, Error};
 pub use listing::StoredObject;
 pub use object::{Finding, ObjectReader, OpenMultipart};

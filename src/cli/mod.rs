@@ -26,6 +26,7 @@ mod provider;
 mod quota;
 mod repo;
 mod robot;
+mod scrub;
 mod serve;
 mod settings;
 mod tag;
@@ -130,6 +131,9 @@ enum Command {
     /// Collect garbage, and see what the latest collections did
     #[command(subcommand)]
     Gc(gc::GcCommand),
+    /// Read blobs again to find damage, and see what was found
+    #[command(subcommand)]
+    Scrub(scrub::ScrubCommand),
     /// Limit how much namespaces may hold, and see how much they do
     #[command(subcommand)]
     Quota(quota::QuotaCommand),
@@ -188,6 +192,7 @@ pub fn run() -> ExitCode {
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
             Command::Gc(command) => command.run().await,
+            Command::Scrub(command) => command.run().await,
             Command::Quota(command) => command.run().await,
             Command::Trash(command) => command.run().await,
             Command::Undelete(command) => command.run().await,

@@ -15,6 +15,6 @@ pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
     Audit, Auth, Backend, ClientAuth, Config, Gc, Jobs, Log, LogFormat, Metrics, Redirect,
-    RedirectRule, Registry, Reserve, Server, Storage, Tls, Trash, Uploads,
+    RedirectRule, Registry, Reserve, Scrub, Server, Storage, Tls, Trash, Uploads,
 };
 pub use values::{ByteSize, HumanDuration};

@@ -33,6 +33,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// Garbage.
     pub gc: Gc,
+    /// Damage.
+    pub scrub: Scrub,
     /// What can be brought back.
     pub trash: Trash,
     /// Figures for Prometheus.
@@ -291,6 +293,18 @@ pub struct Gc {
     pub bytes_per_second: Option<ByteSize>,
 }
 
+/// `[scrub]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrub {
+    /// When all blobs are read again.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+    /// Bytes that are read in a second.
+    #[serde(with = "optional")]
+    pub bytes_per_second: Option<ByteSize>,
+}
+
 /// `[trash]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -378,6 +392,15 @@ impl Default for Gc {
             untagged: None,
             rows_per_second: 1000,
             bytes_per_second: None,
+        }
+    }
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self {
+            schedule: "0 4 1 * *".parse().ok(),
+            bytes_per_second: Some(ByteSize::bytes(50 << 20)),
         }
     }
 }

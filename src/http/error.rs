@@ -356,7 +356,9 @@ impl From<registry::Error> for Error {
             }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
-            E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
+            E::BlobUnknown { .. } | E::BlobDamaged { .. } => {
+                client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown)
+            }
             E::UploadUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
             E::UploadBusy => client(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid)
                 .with_retry_after(Duration::from_secs(5)),

@@ -95,6 +95,15 @@ async fn figures(app: &App) -> Vec<Figure> {
         let values = vec![of("tags", count.tags), of("manifests", count.manifests)];
         figures.push(Figure::Gauges("trash", "What can be brought back", values));
     }
+    let (blobs, bytes) = app.worker.scrubbed.get();
+    figures.extend([
+        Figure::Counter("scrub_blobs", "Blobs that scrubs have read", blobs),
+        Figure::Counter("scrub_bytes", "Bytes that scrubs have read", bytes),
+    ]);
+    if let Ok(number) = app.meta.count_quarantine().await {
+        let help = "Blobs that are missing or damaged, and not pushed again yet";
+        figures.push(Figure::Gauge("blobs_quarantined", help, number));
+    }
     if let Ok(quotas) = app.meta.list_quotas("", MOST_QUOTAS).await {
         figures.extend(of_quotas(&quotas));
     }

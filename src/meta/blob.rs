@@ -6,7 +6,7 @@ use super::event::{Actor, EventKind};
 use super::repository::{self, RepositoryId};
 use super::tag::By;
 use super::tx::{FromColumn, ToValue, Tx, Value};
-use super::{Deleted, Error, Meta, loose};
+use super::{Deleted, Error, Meta, loose, quarantine};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName, UploadId};
 
@@ -52,6 +52,8 @@ pub struct StoredBlob {
     pub location: Location,
     /// Since when perhaps no manifest of the repository needs it: then it may be collected.
     pub loose_since: Option<Timestamp>,
+    /// Whether its bytes are known to be missing or damaged: then they are not served, and the next push replaces them.
+    pub is_quarantined: bool,
 }
 
 /// A blob to be made visible.
@@ -98,16 +100,27 @@ pub(super) fn is_linked(
     Ok(found.is_some())
 }
 
+/// As [`is_linked`], for a blob whose bytes are not known to be missing or damaged.
+pub(super) fn is_usable(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    Ok(is_linked(tx, repository, digest)?
+        && find(tx, digest)?.is_some_and(|row| !row.is_quarantined))
+}
+
 fn find_linked(
     tx: &mut Tx<'_>,
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<Option<StoredBlob>, Error> {
     tx.find(
-        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since
+        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since, quarantine.blob_id IS NOT NULL AS is_quarantined
            FROM repository
            JOIN repository_blob ON repository_blob.repository_id = repository.id
            JOIN blob ON blob.id = repository_blob.blob_id
+           LEFT JOIN quarantine ON quarantine.blob_id = blob.id
           WHERE repository.name = $1
             AND blob.digest = $2",
         (name, digest),
@@ -117,6 +130,7 @@ fn find_linked(
                 size: row.get("size")?,
                 location: row.get("location")?,
                 loose_since: row.get("loose_since")?,
+                is_quarantined: row.get("is_quarantined")?,
             })
         },
     )
@@ -126,12 +140,25 @@ struct BlobRow {
     id: i64,
     size: u64,
     location: Location,
+    is_quarantined: bool,
 }
 
 fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobRow>, Error> {
-    tx.find("SELECT id, size, location FROM blob WHERE digest = $1", (digest,), |row| {
-        Ok(BlobRow { id: row.get("id")?, size: row.get("size")?, location: row.get("location")? })
-    })
+    tx.find(
+        "SELECT blob.id, blob.size, blob.location, quarantine.blob_id IS NOT NULL AS is_quarantined
+           FROM blob
+           LEFT JOIN quarantine ON quarantine.blob_id = blob.id
+          WHERE blob.digest = $1",
+        (digest,),
+        |row| {
+            Ok(BlobRow {
+                id: row.get("id")?,
+                size: row.get("size")?,
+                location: row.get("location")?,
+                is_quarantined: row.get("is_quarantined")?,
+            })
+        },
+    )
 }
 
 fn insert(tx: &mut Tx<'_>, blob: &NewBlob, now: Timestamp) -> Result<i64, Error> {
@@ -248,6 +275,7 @@ impl Meta {
                     size: row.size,
                     location: row.location,
                     loose_since: None,
+                    is_quarantined: row.is_quarantined,
                 }))
             })
             .await
@@ -288,11 +316,13 @@ impl Meta {
                 let own = blob.location.clone();
                 let (id, unneeded) = match existing {
                     None if blob.is_reused => return Ok(CommittedBlob::Gone),
-                    Some(row) if blob.is_reused && row.location != own => {
+                    Some(row) if blob.is_reused && (row.is_quarantined || row.location != own) => {
                         return Ok(CommittedBlob::Gone);
                     }
                     None => (insert(tx, &blob, now)?, None),
-                    Some(row) if blob.broken.as_ref() == Some(&row.location) => {
+                    Some(row)
+                        if row.is_quarantined || blob.broken.as_ref() == Some(&row.location) =>
+                    {
                         tx.execute(
                             "UPDATE blob SET location = $1, size = $2 WHERE id = $3",
                             (&blob.location, blob.size, row.id),
@@ -300,6 +330,7 @@ impl Meta {
                         for owner in owners(tx, row.id, u64::MAX)? {
                             tx.touch(owner.as_str());
                         }
+                        quarantine::release(tx, row.id, &blob.digest, &actor, now)?;
                         (row.id, Some(row.location))
                     }
                     Some(row) if row.location == blob.location => (row.id, None),
@@ -350,6 +381,9 @@ impl Meta {
                     return Ok(false);
                 }
                 let Some(row) = find(tx, &digest)? else { return Ok(false) };
+                if row.is_quarantined {
+                    return Ok(false);
+                }
                 let by = By { actor: &actor, repository: &target, now };
                 link(tx, row.id, &digest, row.size, Some(&source), by)?;
                 Ok(true)
@@ -396,7 +430,7 @@ impl Meta {
     }
 }
 
-fn owners(tx: &mut Tx<'_>, blob: i64, limit: u64) -> Result<Vec<RepositoryName>, Error> {
+pub(super) fn owners(tx: &mut Tx<'_>, blob: i64, limit: u64) -> Result<Vec<RepositoryName>, Error> {
     tx.query(
         "SELECT repository.name
            FROM repository_blob

@@ -43,6 +43,10 @@ pub enum EventKind {
     BlobPush,
     /// A blob was taken from a repository.
     BlobDelete,
+    /// A blob was found missing or damaged.
+    BlobDamage,
+    /// A blob that was missing or damaged is whole again.
+    BlobRepair,
     /// A manifest was stored.
     ManifestPush,
     /// A manifest was removed.
@@ -91,15 +95,19 @@ pub enum EventKind {
     QuotaChange,
     /// Four fifths of a quota are used.
     QuotaWarn,
+    /// All blobs were read again.
+    ScrubEnd,
     /// A request was refused: not logged in, wrong credentials, not allowed, or too many failures.
     RequestRefuse,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::BlobPush,
         Self::BlobDelete,
+        Self::BlobDamage,
+        Self::BlobRepair,
         Self::ManifestPush,
         Self::ManifestDelete,
         Self::ManifestPull,
@@ -124,6 +132,7 @@ impl EventKind {
         Self::GarbageCollect,
         Self::QuotaChange,
         Self::QuotaWarn,
+        Self::ScrubEnd,
         Self::RequestRefuse,
     ];
 
@@ -133,6 +142,8 @@ impl EventKind {
         match self {
             Self::BlobPush => "blob.push",
             Self::BlobDelete => "blob.delete",
+            Self::BlobDamage => "blob.damage",
+            Self::BlobRepair => "blob.repair",
             Self::ManifestPush => "manifest.push",
             Self::ManifestDelete => "manifest.delete",
             Self::ManifestPull => "manifest.pull",
@@ -157,6 +168,7 @@ impl EventKind {
             Self::GarbageCollect => "garbage.collect",
             Self::QuotaChange => "quota.change",
             Self::QuotaWarn => "quota.warn",
+            Self::ScrubEnd => "scrub.end",
             Self::RequestRefuse => "request.refuse",
         }
     }

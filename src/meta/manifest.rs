@@ -162,7 +162,7 @@ fn missing_blobs(
     let mut missing = Vec::new();
     for digest in manifest.required_blobs() {
         let owned = match repository {
-            Some(repository) => blob::is_linked(tx, repository, digest)?,
+            Some(repository) => blob::is_usable(tx, repository, digest)?,
             None => false,
         };
         if !owned && !missing.contains(digest) {

@@ -16,6 +16,7 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (6, include_str!("migrations/0006_plugin.sql")),
     (7, include_str!("migrations/0007_upkeep.sql")),
     (8, include_str!("migrations/0008_quota.sql")),
+    (9, include_str!("migrations/0009_scrub.sql")),
 ];
 
 /// Brings the database up to this program's schema. Before a database that holds anything is changed, a copy of it is

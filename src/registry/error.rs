@@ -37,6 +37,16 @@ pub enum Error {
         /// What was looked for.
         digest: Digest,
     },
+    /// The bytes of the blob are missing or damaged.
+    #[error(
+        "the bytes of {digest} in {repository} are missing or damaged: push it again, which mends it"
+    )]
+    BlobDamaged {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        digest: Digest,
+    },
     /// There is no such upload in this repository, for this user.
     #[error("there is no upload {0}: it has ended or expired; start a new one")]
     UploadUnknown(UploadId),

@@ -92,6 +92,12 @@ impl<'r> Pull<'r> {
             || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
         let row =
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
+        if row.is_quarantined {
+            return Err(Error::BlobDamaged {
+                repository: self.repository().clone(),
+                digest: digest.clone(),
+            });
+        }
         // What may be collected soon is kept for as long again: the client may rely on it.
         if let Some(since) = row.loose_since
             && self.registry.clock.now().since(since) > self.registry.grace / 8

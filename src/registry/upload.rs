@@ -298,6 +298,9 @@ impl Registry {
         let Some(blob) = self.meta.find_blob_anywhere(digest).await? else {
             return Ok(Stored::Not);
         };
+        if blob.is_quarantined {
+            return Ok(Stored::Broken(blob.location));
+        }
         match self.blobs.load(&blob.location, blob.size).await {
             Ok(_) => Ok(Stored::Whole(blob.location)),
             Err(blob::Error::Missing(location)) => Ok(Stored::Broken(location)),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::running::{Failure, Finished, LEASE, Running};
-use super::{Worker, collect, webhook};
+use super::{Worker, collect, scrub, webhook};
 use crate::secret::random_text;
 
 /// How long a place waits at most before it looks again: another process may have given a job back.
@@ -33,7 +33,7 @@ pub(super) struct Kind {
 }
 
 /// Every kind of job.
-pub(super) const KINDS: &[Kind] = &[collect::KIND, webhook::KIND];
+pub(super) const KINDS: &[Kind] = &[collect::KIND, scrub::KIND, webhook::KIND];
 
 impl Kind {
     /// How long to wait after so many attempts, with a fifth more or less, so that what failed together does not come back
@@ -51,6 +51,7 @@ impl Worker {
     async fn work(&self, running: &Running) -> Result<Finished, Failure> {
         match running.job().kind.as_str() {
             name if name == collect::KIND.name => collect::run(self, running).await,
+            name if name == scrub::KIND.name => scrub::run(self, running).await,
             name if name == webhook::KIND.name => webhook::deliver(self, running).await,
             other => Err(Failure::Permanent(format!("no worker does `{other}`"))),
         }

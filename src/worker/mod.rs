@@ -10,6 +10,7 @@ mod pace;
 mod quota;
 mod running;
 mod schedule;
+mod scrub;
 mod upkeep;
 mod uploads;
 mod webhook;
@@ -23,6 +24,7 @@ use tokio_util::task::TaskTracker;
 pub use collect::{CollectWish, CollectedTotal};
 pub use running::{Failure, Finished, Running};
 pub use schedule::{ScheduleState, Scheduled};
+pub use scrub::ScrubbedTotal;
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
 
@@ -59,6 +61,8 @@ pub struct Worker {
     pub hooks: Hooks,
     /// What was collected, for figures.
     pub collected: CollectedTotal,
+    /// What was read again, for figures.
+    pub scrubbed: ScrubbedTotal,
 }
 
 impl Worker {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::collect::CollectWish;
-use super::{Worker, collect};
+use super::{Worker, collect, scrub};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
 use crate::config::Config;
@@ -38,7 +38,10 @@ pub struct Scheduled {
 fn scheduled(config: &Config) -> Vec<Scheduled> {
     let line =
         |name, key, rule: &Option<Cron>, job| Scheduled { name, key, rule: rule.clone(), job };
-    vec![line("gc", "gc.schedule", &config.gc.schedule, collect::job(CollectWish::default()))]
+    vec![
+        line("gc", "gc.schedule", &config.gc.schedule, collect::job(CollectWish::default())),
+        line("scrub", "scrub.schedule", &config.scrub.schedule, scrub::job()),
+    ]
 }
 
 /// Something that is done again and again, and how that went.

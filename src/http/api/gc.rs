@@ -65,6 +65,12 @@ impl From<Upkeep> for RunView {
     }
 }
 
+impl From<Vec<Upkeep>> for Runs {
+    fn from(runs: Vec<Upkeep>) -> Self {
+        Self { runs: runs.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// Show what the latest collections did
 #[utoipa::path(get, path = "/gc", tag = "upkeep", responses((status = 200, body = Runs)))]
 pub(super) async fn status(
@@ -73,7 +79,7 @@ pub(super) async fn status(
 ) -> Result<Json<Runs>, Error> {
     let administer = app.auth.administer(&principal)?;
     let runs = app.worker.upkeep(&administer, UpkeepKind::Gc, RUNS).await?;
-    Ok(Json(Runs { runs: runs.into_iter().map(Into::into).collect() }))
+    Ok(Json(runs.into()))
 }
 
 /// Begin a collection

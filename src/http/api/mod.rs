@@ -20,6 +20,7 @@ mod repositories;
 mod robots;
 mod roles;
 mod schedules;
+mod scrub;
 mod session;
 mod tags;
 mod tokens;
@@ -104,6 +105,9 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(trash::list_of, trash::empty_of))
         .routes(routes!(trash::undelete))
         .routes(routes!(trash::roll_back))
+        .routes(routes!(scrub::status))
+        .routes(routes!(scrub::run))
+        .routes(routes!(scrub::quarantine))
         .routes(routes!(quotas::list, quotas::set, quotas::remove))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))

@@ -3,6 +3,7 @@
 pub(crate) mod collect;
 mod quota;
 mod random;
+mod scrub;
 mod undo;
 
 use serde_json::{Value, json};
