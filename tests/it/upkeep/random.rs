@@ -443,6 +443,7 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
     total
 }
 
+#[expect(clippy::disallowed_methods, reason = "whoever runs it chooses how much of it")]
 fn variable(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }

@@ -39,7 +39,7 @@ fn path(repository: &str, blob: &Blob) -> String {
     format!("/v2/{repository}/blobs/{}", blob.digest)
 }
 
-async fn refused(answer: Answer) {
+fn refused(answer: Answer) {
     assert!(answer.fails(404, "BLOB_UNKNOWN").text().contains("push it again"));
 }
 
@@ -77,7 +77,7 @@ async fn damage_is_found_and_mended(berth: &TestApp, spoil: Spoil<'_>) {
     for (number, blob) in spoiled.iter().enumerate() {
         let home = format!("team/r{}", number * 100 % 3);
         assert_eq!(admin.head(&path(&home, blob)).await.code, 404);
-        refused(admin.get(&path(&home, blob)).await).await;
+        refused(admin.get(&path(&home, blob)).await);
         let mount = format!("/v2/other/blobs/uploads/?mount={}&from={home}", blob.digest);
         let session = admin.post(&mount, "").await.status(202).header("location").to_owned();
         admin.delete(&session).await.status(204);
@@ -164,7 +164,7 @@ async fn what_is_whole_again_is_served_again() {
     let location = location(&berth, &blob).await;
     spoil_file(&berth, &location, Some(b"bites".to_vec()));
     scrub(&admin).await;
-    refused(admin.get(&path("team/app", &blob)).await).await;
+    refused(admin.get(&path("team/app", &blob)).await);
     spoil_file(&berth, &location, Some(blob.bytes.clone()));
     assert_eq!(scrub(&admin).await["whole_again"], 1);
     assert_eq!(admin.get(&path("team/app", &blob)).await.ok().bytes, blob.bytes);
