@@ -92,7 +92,7 @@ impl Show {
 
     async fn list(self) -> anyhow::Result<()> {
         let api = self.target.open().await?;
-        let blobs = api.list("api/v1/scrub/quarantine", "", "blobs", "last", None).await?;
+        let blobs = api.list("api/v1/scrub/damaged", "", "blobs", "last", None).await?;
         api.close().await;
         if self.json {
             return print_json(&blobs);

@@ -100,9 +100,9 @@ async fn figures(app: &App) -> Vec<Figure> {
         Figure::Counter("scrub_blobs", "Blobs that scrubs have read", blobs),
         Figure::Counter("scrub_bytes", "Bytes that scrubs have read", bytes),
     ]);
-    if let Ok(number) = app.meta.count_quarantine().await {
+    if let Ok(number) = app.meta.count_damaged().await {
         let help = "Blobs that are missing or damaged, and not pushed again yet";
-        figures.push(Figure::Gauge("blobs_quarantined", help, number));
+        figures.push(Figure::Gauge("blobs_damaged", help, number));
     }
     if let Ok(quotas) = app.meta.list_quotas("", MOST_QUOTAS).await {
         figures.extend(of_quotas(&quotas));

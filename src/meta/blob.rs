@@ -6,7 +6,7 @@ use super::event::{Actor, EventKind};
 use super::repository::{self, RepositoryId};
 use super::tag::By;
 use super::tx::{FromColumn, ToValue, Tx, Value};
-use super::{Deleted, Error, Meta, loose, quarantine};
+use super::{Deleted, Error, Meta, damage, loose};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName, UploadId};
 
@@ -53,7 +53,7 @@ pub struct StoredBlob {
     /// Since when perhaps no manifest of the repository needs it: then it may be collected.
     pub loose_since: Option<Timestamp>,
     /// Whether its bytes are known to be missing or damaged: then they are not served, and the next push replaces them.
-    pub is_quarantined: bool,
+    pub is_damaged: bool,
 }
 
 /// A blob to be made visible.
@@ -107,7 +107,7 @@ pub(super) fn is_usable(
     digest: &Digest,
 ) -> Result<bool, Error> {
     Ok(is_linked(tx, repository, digest)?
-        && find(tx, digest)?.is_some_and(|row| !row.is_quarantined))
+        && find(tx, digest)?.is_some_and(|row| !row.is_damaged))
 }
 
 fn find_linked(
@@ -116,11 +116,11 @@ fn find_linked(
     digest: &Digest,
 ) -> Result<Option<StoredBlob>, Error> {
     tx.find(
-        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since, quarantine.blob_id IS NOT NULL AS is_quarantined
+        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since, damaged_blob.blob_id IS NOT NULL AS is_damaged
            FROM repository
            JOIN repository_blob ON repository_blob.repository_id = repository.id
            JOIN blob ON blob.id = repository_blob.blob_id
-           LEFT JOIN quarantine ON quarantine.blob_id = blob.id
+           LEFT JOIN damaged_blob ON damaged_blob.blob_id = blob.id
           WHERE repository.name = $1
             AND blob.digest = $2",
         (name, digest),
@@ -130,7 +130,7 @@ fn find_linked(
                 size: row.get("size")?,
                 location: row.get("location")?,
                 loose_since: row.get("loose_since")?,
-                is_quarantined: row.get("is_quarantined")?,
+                is_damaged: row.get("is_damaged")?,
             })
         },
     )
@@ -140,14 +140,14 @@ struct BlobRow {
     id: i64,
     size: u64,
     location: Location,
-    is_quarantined: bool,
+    is_damaged: bool,
 }
 
 fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobRow>, Error> {
     tx.find(
-        "SELECT blob.id, blob.size, blob.location, quarantine.blob_id IS NOT NULL AS is_quarantined
+        "SELECT blob.id, blob.size, blob.location, damaged_blob.blob_id IS NOT NULL AS is_damaged
            FROM blob
-           LEFT JOIN quarantine ON quarantine.blob_id = blob.id
+           LEFT JOIN damaged_blob ON damaged_blob.blob_id = blob.id
           WHERE blob.digest = $1",
         (digest,),
         |row| {
@@ -155,7 +155,7 @@ fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobRow>, Error> {
                 id: row.get("id")?,
                 size: row.get("size")?,
                 location: row.get("location")?,
-                is_quarantined: row.get("is_quarantined")?,
+                is_damaged: row.get("is_damaged")?,
             })
         },
     )
@@ -275,7 +275,7 @@ impl Meta {
                     size: row.size,
                     location: row.location,
                     loose_since: None,
-                    is_quarantined: row.is_quarantined,
+                    is_damaged: row.is_damaged,
                 }))
             })
             .await
@@ -316,12 +316,12 @@ impl Meta {
                 let own = blob.location.clone();
                 let (id, unneeded) = match existing {
                     None if blob.is_reused => return Ok(CommittedBlob::Gone),
-                    Some(row) if blob.is_reused && (row.is_quarantined || row.location != own) => {
+                    Some(row) if blob.is_reused && (row.is_damaged || row.location != own) => {
                         return Ok(CommittedBlob::Gone);
                     }
                     None => (insert(tx, &blob, now)?, None),
                     Some(row)
-                        if row.is_quarantined || blob.broken.as_ref() == Some(&row.location) =>
+                        if row.is_damaged || blob.broken.as_ref() == Some(&row.location) =>
                     {
                         tx.execute(
                             "UPDATE blob SET location = $1, size = $2 WHERE id = $3",
@@ -330,7 +330,7 @@ impl Meta {
                         for owner in owners(tx, row.id, u64::MAX)? {
                             tx.touch(owner.as_str());
                         }
-                        quarantine::release(tx, row.id, &blob.digest, &actor, now)?;
+                        damage::release(tx, row.id, &blob.digest, &actor, now)?;
                         (row.id, Some(row.location))
                     }
                     Some(row) if row.location == blob.location => (row.id, None),
@@ -381,7 +381,7 @@ impl Meta {
                     return Ok(false);
                 }
                 let Some(row) = find(tx, &digest)? else { return Ok(false) };
-                if row.is_quarantined {
+                if row.is_damaged {
                     return Ok(false);
                 }
                 let by = By { actor: &actor, repository: &target, now };

@@ -92,7 +92,7 @@ impl<'r> Pull<'r> {
             || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
         let row =
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
-        if row.is_quarantined {
+        if row.is_damaged {
             return Err(Error::BlobDamaged {
                 repository: self.repository().clone(),
                 digest: digest.clone(),

@@ -298,7 +298,7 @@ impl Registry {
         let Some(blob) = self.meta.find_blob_anywhere(digest).await? else {
             return Ok(Stored::Not);
         };
-        if blob.is_quarantined {
+        if blob.is_damaged {
             return Ok(Stored::Broken(blob.location));
         }
         match self.blobs.load(&blob.location, blob.size).await {

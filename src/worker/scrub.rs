@@ -17,7 +17,7 @@ use super::running::{Failure, Finished, Running};
 use crate::auth::{AdminError, Administer};
 use crate::blob;
 use crate::config::ByteSize;
-use crate::meta::{Actor, BlobToCheck, Damage, Job, NewJob, Quarantined, UpkeepKind};
+use crate::meta::{Actor, BlobToCheck, Damage, Job, NewJob, DamagedBlob, UpkeepKind};
 
 pub(super) const KIND: Kind = Kind {
     name: "scrub",
@@ -52,7 +52,7 @@ struct Scrubbed {
     bytes: u64,
     damaged: u64,
     missing: u64,
-    /// Blobs in quarantine that were found whole.
+    /// Blobs that were damaged and found whole.
     whole_again: u64,
 }
 
@@ -162,14 +162,14 @@ impl Worker {
         done.blobs += 1;
         done.bytes += blob.size;
         let Some(damage) = damage else {
-            if blob.is_quarantined && self.meta.end_quarantine(blob, actor).await? {
+            if blob.is_damaged && self.meta.end_damage(blob, actor).await? {
                 running.log(format!("{} is whole again", blob.digest));
                 done.whole_again += 1;
             }
             return Ok(());
         };
         // What was collected or replaced meanwhile is no damage.
-        if !self.meta.quarantine(blob, damage.clone(), actor).await? {
+        if !self.meta.mark_damaged(blob, damage.clone(), actor).await? {
             return Ok(());
         }
         running.log(format!("{} is {}", blob.digest, damage.as_str()));
@@ -186,13 +186,13 @@ impl Worker {
         self.begin(administer, job()).await
     }
 
-    /// Up to `limit` blobs in quarantine, those behind the row `after`.
-    pub async fn quarantine(
+    /// Up to `limit` damaged blobs, those behind the row `after`.
+    pub async fn damaged(
         &self,
         _: &Administer<'_>,
         after: i64,
         limit: u64,
-    ) -> Result<Vec<Quarantined>, AdminError> {
-        Ok(self.meta.list_quarantine(after, limit).await?)
+    ) -> Result<Vec<DamagedBlob>, AdminError> {
+        Ok(self.meta.list_damaged(after, limit).await?)
     }
 }

@@ -107,7 +107,7 @@ fn documented() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(trash::roll_back))
         .routes(routes!(scrub::status))
         .routes(routes!(scrub::run))
-        .routes(routes!(scrub::quarantine))
+        .routes(routes!(scrub::damaged))
         .routes(routes!(quotas::list, quotas::set, quotas::remove))
         .routes(routes!(keys::list))
         .routes(routes!(keys::rotate))

@@ -16,7 +16,7 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::http::Error;
 use crate::http::extract::{Paging, Query};
-use crate::meta::{Quarantined, UpkeepKind};
+use crate::meta::{DamagedBlob, UpkeepKind};
 use crate::oci::{Digest, RepositoryName};
 use crate::registry::Page;
 
@@ -30,7 +30,7 @@ pub(super) struct ScrubWish {}
 
 /// A blob whose bytes are missing or damaged. It is in no answer until it is pushed again.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct QuarantinedView {
+pub(super) struct DamagedBlobView {
     #[schema(value_type = String)]
     digest: Digest,
     size_bytes: u64,
@@ -45,16 +45,16 @@ pub(super) struct QuarantinedView {
     repositories: Vec<RepositoryName>,
 }
 
-/// A page of blobs in quarantine.
+/// A page of damaged blobs.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Quarantine {
-    blobs: Vec<QuarantinedView>,
+pub(super) struct DamagedBlobs {
+    blobs: Vec<DamagedBlobView>,
     /// The `last` of the next page.
     next: Option<String>,
 }
 
-impl From<Quarantined> for QuarantinedView {
-    fn from(blob: Quarantined) -> Self {
+impl From<DamagedBlob> for DamagedBlobView {
+    fn from(blob: DamagedBlob) -> Self {
         Self {
             digest: blob.digest,
             size_bytes: blob.size,
@@ -102,21 +102,21 @@ pub(super) async fn run(
 /// List blobs whose bytes are missing or damaged
 #[utoipa::path(
     get,
-    path = "/scrub/quarantine",
+    path = "/scrub/damaged",
     tag = "upkeep",
     params(("n" = Option<u64>, Query), ("last" = Option<String>, Query)),
-    responses((status = 200, body = Quarantine))
+    responses((status = 200, body = DamagedBlobs))
 )]
-pub(super) async fn quarantine(
+pub(super) async fn damaged(
     State(app): State<Arc<App>>,
     principal: Principal,
     query: Query,
-) -> Result<Json<Quarantine>, Error> {
+) -> Result<Json<DamagedBlobs>, Error> {
     let administer = app.auth.administer(&principal)?;
     let paging = Paging::read(&query, PAGE)?;
     let after = query.get("last").map_or(Ok(0), number)?;
-    let found = app.worker.quarantine(&administer, after, paging.limit_and_one()).await?;
+    let found = app.worker.damaged(&administer, after, paging.limit_and_one()).await?;
     let page = Page::cut(found, paging.limit);
     let next = page.next(|blob| blob.id.to_string());
-    Ok(Json(Quarantine { blobs: page.items.into_iter().map(Into::into).collect(), next }))
+    Ok(Json(DamagedBlobs { blobs: page.items.into_iter().map(Into::into).collect(), next }))
 }

@@ -275,7 +275,7 @@ impl ImageSource {
             Shelf::Registry { meta, blobs } => {
                 let unknown = || ImageError::Unknown(format!("blob {digest}"));
                 let row = meta.find_blob(&self.repository, digest).await?;
-                let row = row.filter(|row| !row.is_quarantined).ok_or_else(unknown)?;
+                let row = row.filter(|row| !row.is_damaged).ok_or_else(unknown)?;
                 match blobs.load(&row.location, row.size).await {
                     Ok(content) => Ok((content, row.size)),
                     Err(blob::Error::Missing(_)) => Err(unknown()),

@@ -24,8 +24,8 @@ async fn scrub(admin: &Client) -> Value {
     admin.get("/api/v1/scrub").await.ok().json()["runs"][0]["done"].clone()
 }
 
-async fn quarantine(admin: &Client) -> BTreeSet<String> {
-    let list = admin.get("/api/v1/scrub/quarantine").await.ok().json();
+async fn damaged(admin: &Client) -> BTreeSet<String> {
+    let list = admin.get("/api/v1/scrub/damaged").await.ok().json();
     let blobs = list["blobs"].as_array().unwrap().iter();
     blobs.map(|blob| blob["digest"].as_str().unwrap().to_owned()).collect()
 }
@@ -52,7 +52,7 @@ async fn damage_is_found_and_mended(berth: &TestApp, spoil: Spoil<'_>) {
     }
     let clean = scrub(&admin).await;
     assert_eq!((&clean["blobs"], &clean["bytes"]), (&json!(BLOBS), &json!(BLOBS * 2000)));
-    assert!(quarantine(&admin).await.is_empty());
+    assert!(damaged(&admin).await.is_empty());
     let spoiled: Vec<&Blob> = blobs.iter().step_by(100).collect();
     for (number, blob) in spoiled.iter().enumerate() {
         let mut bytes = blob.bytes.clone();
@@ -69,10 +69,10 @@ async fn damage_is_found_and_mended(berth: &TestApp, spoil: Spoil<'_>) {
     let done = scrub(&admin).await;
     assert_eq!((&done["damaged"], &done["missing"]), (&json!(2), &json!(2)), "{done}");
     let expected: BTreeSet<_> = spoiled.iter().map(|blob| blob.digest.to_string()).collect();
-    assert_eq!(quarantine(&admin).await, expected);
+    assert_eq!(damaged(&admin).await, expected);
     assert_eq!(events(&admin, "blob.damage").await, 4);
     let figures = admin.get("/metrics").await.ok().text();
-    assert!(figures.contains("berth_blobs_quarantined 4"), "{figures}");
+    assert!(figures.contains("berth_blobs_damaged 4"), "{figures}");
     // It is served to nobody, whole or in part, and cannot be mounted; others can.
     for (number, blob) in spoiled.iter().enumerate() {
         let home = format!("team/r{}", number * 100 % 3);
@@ -93,7 +93,7 @@ async fn damage_is_found_and_mended(berth: &TestApp, spoil: Spoil<'_>) {
         admin.push_blob(target, blob).await;
         assert_eq!(admin.get(&path(&home, blob)).await.ok().bytes, blob.bytes);
     }
-    assert!(quarantine(&admin).await.is_empty());
+    assert!(damaged(&admin).await.is_empty());
     assert_eq!(events(&admin, "blob.repair").await, 4);
     let done = scrub(&admin).await;
     assert_eq!((&done["damaged"], &done["missing"]), (&json!(0), &json!(0)), "{done}");
@@ -168,5 +168,5 @@ async fn what_is_whole_again_is_served_again() {
     spoil_file(&berth, &location, Some(blob.bytes.clone()));
     assert_eq!(scrub(&admin).await["whole_again"], 1);
     assert_eq!(admin.get(&path("team/app", &blob)).await.ok().bytes, blob.bytes);
-    assert!(quarantine(&admin).await.is_empty());
+    assert!(damaged(&admin).await.is_empty());
 }

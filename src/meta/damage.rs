@@ -21,8 +21,8 @@ pub struct BlobToCheck {
     pub size: u64,
     /// Where they are.
     pub location: Location,
-    /// Whether it is in quarantine.
-    pub is_quarantined: bool,
+    /// Whether it is known to be damaged.
+    pub is_damaged: bool,
 }
 
 /// What is wrong with a blob.
@@ -45,9 +45,9 @@ impl Damage {
     }
 }
 
-/// A blob in quarantine.
+/// A damaged blob.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Quarantined {
+pub struct DamagedBlob {
     /// Its row.
     pub id: i64,
     /// What it should hold.
@@ -72,7 +72,7 @@ fn is_at(tx: &mut Tx<'_>, blob: &BlobToCheck) -> Result<bool, Error> {
     Ok(found.as_ref() == Some(&blob.location))
 }
 
-/// Ends the quarantine of a blob, if it is in one, and tells of it.
+/// Takes a blob as whole again, if it was damaged, and tells of it.
 pub(super) fn release(
     tx: &mut Tx<'_>,
     blob: i64,
@@ -80,7 +80,7 @@ pub(super) fn release(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<bool, Error> {
-    let gone = tx.execute("DELETE FROM quarantine WHERE blob_id = $1", (blob,))?;
+    let gone = tx.execute("DELETE FROM damaged_blob WHERE blob_id = $1", (blob,))?;
     if gone == 0 {
         return Ok(false);
     }
@@ -91,7 +91,7 @@ pub(super) fn release(
     Ok(true)
 }
 
-fn quarantine(
+fn mark(
     tx: &mut Tx<'_>,
     blob: &BlobToCheck,
     damage: &Damage,
@@ -106,7 +106,7 @@ fn quarantine(
         Damage::Damaged(actual) => Some(actual),
     };
     let new = tx.execute(
-        "INSERT INTO quarantine (blob_id, reason, actual, found_at)
+        "INSERT INTO damaged_blob (blob_id, reason, actual, found_at)
          VALUES ($1, $2, $3, $4)
              ON CONFLICT DO NOTHING",
         (blob.id, damage.as_str(), actual, now),
@@ -138,9 +138,9 @@ impl Meta {
         self.db
             .read(move |tx| {
                 tx.query(
-                    "SELECT blob.id, blob.digest, blob.size, blob.location, quarantine.blob_id IS NOT NULL AS is_quarantined
+                    "SELECT blob.id, blob.digest, blob.size, blob.location, damaged_blob.blob_id IS NOT NULL AS is_damaged
                        FROM blob
-                       LEFT JOIN quarantine ON quarantine.blob_id = blob.id
+                       LEFT JOIN damaged_blob ON damaged_blob.blob_id = blob.id
                       WHERE blob.id > $1
                       ORDER BY blob.id
                       LIMIT $2",
@@ -151,7 +151,7 @@ impl Meta {
                             digest: row.get("digest")?,
                             size: row.get("size")?,
                             location: row.get("location")?,
-                            is_quarantined: row.get("is_quarantined")?,
+                            is_damaged: row.get("is_damaged")?,
                         })
                     },
                 )
@@ -160,18 +160,18 @@ impl Meta {
     }
 
     /// Takes a blob out of all answers; says whether it is still there, with the bytes that were looked at.
-    pub async fn quarantine(
+    pub async fn mark_damaged(
         &self,
         blob: &BlobToCheck,
         damage: Damage,
         actor: &Actor,
     ) -> Result<bool, Error> {
         let (blob, actor, now) = (blob.clone(), actor.clone(), self.clock.now());
-        self.db.write(move |tx| quarantine(tx, &blob, &damage, &actor, now)).await
+        self.db.write(move |tx| mark(tx, &blob, &damage, &actor, now)).await
     }
 
-    /// Ends the quarantine of a blob whose bytes were found whole; says whether it was in one.
-    pub async fn end_quarantine(&self, blob: &BlobToCheck, actor: &Actor) -> Result<bool, Error> {
+    /// Takes a blob as whole again whose bytes were found so; says whether it was damaged.
+    pub async fn end_damage(&self, blob: &BlobToCheck, actor: &Actor) -> Result<bool, Error> {
         let (blob, actor, now) = (blob.clone(), actor.clone(), self.clock.now());
         self.db
             .write(move |tx| {
@@ -180,20 +180,20 @@ impl Meta {
             .await
     }
 
-    /// Up to `limit` blobs in quarantine in the order of their rows, those behind the row `after`.
-    pub async fn list_quarantine(&self, after: i64, limit: u64) -> Result<Vec<Quarantined>, Error> {
+    /// Up to `limit` damaged blobs in the order of their rows, those behind the row `after`.
+    pub async fn list_damaged(&self, after: i64, limit: u64) -> Result<Vec<DamagedBlob>, Error> {
         self.db
             .read(move |tx| {
                 let mut found = tx.query(
-                    "SELECT blob.id, blob.digest, blob.size, quarantine.reason, quarantine.actual, quarantine.found_at
-                       FROM quarantine
-                       JOIN blob ON blob.id = quarantine.blob_id
-                      WHERE quarantine.blob_id > $1
-                      ORDER BY quarantine.blob_id
+                    "SELECT blob.id, blob.digest, blob.size, damaged_blob.reason, damaged_blob.actual, damaged_blob.found_at
+                       FROM damaged_blob
+                       JOIN blob ON blob.id = damaged_blob.blob_id
+                      WHERE damaged_blob.blob_id > $1
+                      ORDER BY damaged_blob.blob_id
                       LIMIT $2",
                     (after, limit),
                     |row| {
-                        Ok(Quarantined {
+                        Ok(DamagedBlob {
                             id: row.get("id")?,
                             digest: row.get("digest")?,
                             size: row.get("size")?,
@@ -212,10 +212,10 @@ impl Meta {
             .await
     }
 
-    /// How many blobs are in quarantine.
-    pub async fn count_quarantine(&self) -> Result<u64, Error> {
+    /// How many blobs are damaged.
+    pub async fn count_damaged(&self) -> Result<u64, Error> {
         let count = |tx: &mut Tx<'_>| {
-            tx.find("SELECT COUNT(*) AS number FROM quarantine", (), |row| row.get("number"))
+            tx.find("SELECT COUNT(*) AS number FROM damaged_blob", (), |row| row.get("number"))
         };
         Ok(self.db.read(count).await?.unwrap_or(0))
     }
