@@ -19,7 +19,7 @@ use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
 use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
-use crate::worker::{CollectedTotal, Replication, Snapshots, Worker};
+use crate::worker::{CollectedTotal, Replication, ScrubbedTotal, Snapshots, Worker};
 
 /// A whole Berth, without its listener.
 #[derive(Debug)]
@@ -258,6 +258,7 @@ impl App {
             replication: Replication::new(plugins.clone()),
             snapshots: Snapshots::default(),
             collected: CollectedTotal::default(),
+            scrubbed: ScrubbedTotal::default(),
         };
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let lock = Mutex::new(lock);

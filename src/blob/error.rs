@@ -75,6 +75,14 @@ pub enum Error {
 }
 
 impl Error {
+    /// A stream of a bucket that broke off.
+    pub(super) fn broken(error: std::io::Error) -> Self {
+        match error.downcast::<BucketError>() {
+            Ok(error) => Self::Bucket(error),
+            Err(source) => Self::Io { path: PathBuf::new(), source },
+        }
+    }
+
     /// Whether the disk is full, whoever noticed it.
     #[must_use]
     pub fn is_full(&self) -> bool {

@@ -266,6 +266,11 @@ impl LocalStore {
         .await
     }
 
+    /// Opens it anew the next time.
+    pub(super) fn forget(&self, location: &Location) {
+        self.open.remove(location);
+    }
+
     pub(super) async fn load(&self, location: &Location, size: u64) -> Result<Arc<File>, Error> {
         if let Some((opened, known, file)) = self.open.get(location)
             && opened.elapsed() < TRUSTED_FOR

@@ -8,6 +8,7 @@
 
 mod bucket_error;
 mod buffers;
+mod check;
 mod depot;
 mod directories;
 mod error;
@@ -30,6 +31,7 @@ use futures::Stream;
 
 pub use crate::meta::Location;
 pub use bucket_error::BucketError;
+pub use check::Check;
 pub use depot::{Bytestream, Depot, Kept};
 pub use error::{BodyError, Error};
 pub use listing::StoredObject;

@@ -286,6 +286,11 @@ impl ObjectStore {
         Ok(found)
     }
 
+    /// Asks the bucket anew the next time.
+    pub(super) fn forget(&self, location: &Location) {
+        self.known.remove(location);
+    }
+
     pub(super) async fn load(&self, location: &Location, size: u64) -> Result<ObjectReader, Error> {
         let reader = ObjectReader { operator: self.operator.clone(), location: location.clone() };
         if let Some((seen, known)) = self.known.get(location)

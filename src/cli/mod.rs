@@ -32,11 +32,13 @@ mod output;
 mod plugin;
 mod provider;
 mod quarantine;
+mod quota;
 mod replicate;
 mod repo;
 mod retention;
 mod robot;
 mod scan;
+mod scrub;
 mod serve;
 mod settings;
 mod tag;
@@ -151,6 +153,12 @@ enum Command {
     /// Collect garbage, and see what the latest collections did
     #[command(subcommand)]
     Gc(gc::GcCommand),
+    /// Read blobs again to find damage, and see what was found
+    #[command(subcommand)]
+    Scrub(scrub::ScrubCommand),
+    /// Limit how much namespaces may hold, and see how much they do
+    #[command(subcommand)]
+    Quota(quota::QuotaCommand),
     /// Show what can be brought back, and empty it
     #[command(subcommand)]
     Trash(trash::TrashCommand),
@@ -238,6 +246,8 @@ pub fn run() -> ExitCode {
             Command::Repo(command) => command.run().await,
             Command::Tag(command) => command.run().await,
             Command::Gc(command) => command.run().await,
+            Command::Scrub(command) => command.run().await,
+            Command::Quota(command) => command.run().await,
             Command::Trash(command) => command.run().await,
             Command::Undelete(command) => command.run().await,
             Command::Manifest(command) => command.run().await,

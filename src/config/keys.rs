@@ -167,6 +167,14 @@ pub const KEYS: &[(&str, &str)] = &[
         "Bytes that a collection removes from the blob store in a second at most, such as `500MiB`. Empty: no limit.",
     ),
     (
+        "scrub.schedule",
+        "When all blobs are read again to find damage, written like `gc.schedule`. Empty: only when somebody asks. In a bucket, what is read may cost money.",
+    ),
+    (
+        "scrub.bytes_per_second",
+        "Bytes that this reads in a second at most, so that pushes and pulls do not wait for it. Empty: no limit.",
+    ),
+    (
         "trash.keep",
         "How long tags that were moved or deleted, and manifests that were deleted, can be brought back. They take space for as long.",
     ),

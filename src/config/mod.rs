@@ -20,5 +20,5 @@ pub use sections::{
     Advisories, Audit, Auth, Backend, ClientAuth, Config, DeclaredPlugin, Jobs, Log, LogFormat,
     Metrics, Plugins, Redirect, RedirectRule, Registry, Reserve, Server, Storage, Tls, Uploads,
 };
-pub use upkeep::{Gc, Retention, Trash};
+pub use upkeep::{Gc, Retention, Scrub, Trash};
 pub use values::{ByteSize, HumanDuration};

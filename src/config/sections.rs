@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::backup::Backup;
-use super::upkeep::{Gc, Retention, Trash};
+use super::upkeep::{Gc, Retention, Scrub, Trash};
 use super::values::{ByteSize, HumanDuration};
 use crate::clock::Cron;
 
@@ -41,6 +41,8 @@ pub struct Config {
     pub gc: Gc,
     /// What goes by itself.
     pub retention: Retention,
+    /// Damage.
+    pub scrub: Scrub,
     /// What can be brought back.
     pub trash: Trash,
     /// Figures for Prometheus.

@@ -1,4 +1,4 @@
-//! `[gc]`, `[trash]` and `[retention]`: what Berth removes by itself, and when.
+//! `[gc]`, `[trash]`, `[scrub]` and `[retention]`: what Berth looks after by itself, and when.
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,18 @@ pub struct Trash {
     pub keep: HumanDuration,
 }
 
+/// `[scrub]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scrub {
+    /// When all blobs are read again.
+    #[serde(with = "optional")]
+    pub schedule: Option<Cron>,
+    /// Bytes that are read in a second.
+    #[serde(with = "optional")]
+    pub bytes_per_second: Option<ByteSize>,
+}
+
 /// `[retention]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -63,5 +75,14 @@ impl Default for Trash {
 impl Default for Retention {
     fn default() -> Self {
         Self { schedule: "0 4 * * *".parse().ok() }
+    }
+}
+
+impl Default for Scrub {
+    fn default() -> Self {
+        Self {
+            schedule: "0 4 1 * *".parse().ok(),
+            bytes_per_second: Some(ByteSize::bytes(50 << 20)),
+        }
     }
 }

@@ -412,8 +412,9 @@ impl From<registry::Error> for Error {
             }
             E::NameUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::NameUnknown),
             E::ManifestUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
-            E::Held { .. } => client(StatusCode::FORBIDDEN, ErrorCode::Denied),
-            E::BlobUnknown { .. } => client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown),
+            E::BlobUnknown { .. } | E::BlobDamaged { .. } => {
+                client(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown)
+            }
             E::UploadUnknown(_) => client(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
             E::UploadBusy => client(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid)
                 .with_retry_after(Duration::from_secs(5)),
@@ -454,6 +455,7 @@ impl From<registry::Error> for Error {
                     .with_retry_after(*retry_after)
             }
             E::Full(_) => full(&error),
+            E::Held { .. } | E::Quota(_) => client(StatusCode::FORBIDDEN, ErrorCode::Denied),
             E::Refused(_) | E::Meta(_) | E::Blob(_) => match error {
                 E::Refused(refusal) => refusal.into(),
                 E::Meta(cause) => cause.into(),

@@ -6,6 +6,7 @@ mod client_certificates;
 mod connection;
 mod error;
 mod extract;
+mod figures;
 mod fold_name;
 mod forwarded;
 mod local;

@@ -7,7 +7,7 @@ use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tag::By;
 use super::tx::{FromColumn, ToValue, Tx, Value};
-use super::{Deleted, Error, Meta, loose};
+use super::{Deleted, Error, Meta, damage, loose};
 use crate::clock::Timestamp;
 use crate::oci::{Digest, RepositoryName, UploadId};
 
@@ -53,6 +53,8 @@ pub struct StoredBlob {
     pub location: Location,
     /// Since when perhaps no manifest of the repository needs it: then it may be collected.
     pub loose_since: Option<Timestamp>,
+    /// Whether its bytes are known to be missing or damaged: then they are not served, and the next push replaces them.
+    pub is_damaged: bool,
 }
 
 /// A blob to be made visible.
@@ -99,16 +101,26 @@ pub(super) fn is_linked(
     Ok(found.is_some())
 }
 
+/// As [`is_linked`], for a blob whose bytes are not known to be missing or damaged.
+pub(super) fn is_usable(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    Ok(is_linked(tx, repository, digest)? && find(tx, digest)?.is_some_and(|row| !row.is_damaged))
+}
+
 fn find_linked(
     tx: &mut Tx<'_>,
     name: &RepositoryName,
     digest: &Digest,
 ) -> Result<Option<StoredBlob>, Error> {
     tx.find(
-        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since
+        "SELECT blob.digest, blob.size, blob.location, repository_blob.loose_since, damaged_blob.blob_id IS NOT NULL AS is_damaged
            FROM repository
            JOIN repository_blob ON repository_blob.repository_id = repository.id
            JOIN blob ON blob.id = repository_blob.blob_id
+           LEFT JOIN damaged_blob ON damaged_blob.blob_id = blob.id
           WHERE repository.name = $1
             AND blob.digest = $2",
         (name, digest),
@@ -118,6 +130,7 @@ fn find_linked(
                 size: row.get("size")?,
                 location: row.get("location")?,
                 loose_since: row.get("loose_since")?,
+                is_damaged: row.get("is_damaged")?,
             })
         },
     )
@@ -127,12 +140,25 @@ struct BlobRow {
     id: i64,
     size: u64,
     location: Location,
+    is_damaged: bool,
 }
 
 fn find(tx: &mut Tx<'_>, digest: &Digest) -> Result<Option<BlobRow>, Error> {
-    tx.find("SELECT id, size, location FROM blob WHERE digest = $1", (digest,), |row| {
-        Ok(BlobRow { id: row.get("id")?, size: row.get("size")?, location: row.get("location")? })
-    })
+    tx.find(
+        "SELECT blob.id, blob.size, blob.location, damaged_blob.blob_id IS NOT NULL AS is_damaged
+           FROM blob
+           LEFT JOIN damaged_blob ON damaged_blob.blob_id = blob.id
+          WHERE blob.digest = $1",
+        (digest,),
+        |row| {
+            Ok(BlobRow {
+                id: row.get("id")?,
+                size: row.get("size")?,
+                location: row.get("location")?,
+                is_damaged: row.get("is_damaged")?,
+            })
+        },
+    )
 }
 
 fn insert(tx: &mut Tx<'_>, blob: &NewBlob, now: Timestamp) -> Result<i64, Error> {
@@ -172,7 +198,7 @@ fn link(
             "UPDATE blob SET loose_since = NULL WHERE id = $1 AND loose_since IS NOT NULL",
             (id,),
         )?;
-        repository::count(tx, repository, 0, 0, signed(size))?;
+        repository::count_blob(tx, repository, id, size, by)?;
         let detail = serde_json::json!({ "size": size, "mounted_from": mounted_from });
         by.note(tx, EventKind::BlobPush, digest.as_str(), detail)?;
     }
@@ -249,6 +275,7 @@ impl Meta {
                     size: row.size,
                     location: row.location,
                     loose_since: None,
+                    is_damaged: row.is_damaged,
                 }))
             })
             .await
@@ -289,11 +316,11 @@ impl Meta {
                 let own = blob.location.clone();
                 let (id, unneeded) = match existing {
                     None if blob.is_reused => return Ok(CommittedBlob::Gone),
-                    Some(row) if blob.is_reused && row.location != own => {
+                    Some(row) if blob.is_reused && (row.is_damaged || row.location != own) => {
                         return Ok(CommittedBlob::Gone);
                     }
                     None => (insert(tx, &blob, now)?, None),
-                    Some(row) if blob.broken.as_ref() == Some(&row.location) => {
+                    Some(row) if row.is_damaged || blob.broken.as_ref() == Some(&row.location) => {
                         tx.execute(
                             "UPDATE blob SET location = $1, size = $2 WHERE id = $3",
                             (&blob.location, blob.size, row.id),
@@ -301,6 +328,7 @@ impl Meta {
                         for owner in owners(tx, row.id, u64::MAX)? {
                             tx.touch(owner.as_str());
                         }
+                        damage::release(tx, row.id, &blob.digest, &actor, now)?;
                         (row.id, Some(row.location))
                     }
                     Some(row) if row.location == blob.location => (row.id, None),
@@ -351,6 +379,9 @@ impl Meta {
                     return Ok(false);
                 }
                 let Some(row) = find(tx, &digest)? else { return Ok(false) };
+                if row.is_damaged {
+                    return Ok(false);
+                }
                 let by = By { actor: &actor, repository: &target, now };
                 link(tx, row.id, &digest, row.size, Some(&source), by)?;
                 Ok(true)
@@ -391,7 +422,7 @@ impl Meta {
                 )?;
                 loose::blob(tx, row.id, now)?;
                 repository::ensure(tx, &name, now)?;
-                repository::count(tx, repository, 0, 0, -signed(row.size))?;
+                repository::uncount_blob(tx, repository, row.id, row.size)?;
                 let by = By { actor: &actor, repository: &name, now };
                 let detail = serde_json::json!({ "size": row.size, "force": force });
                 by.note(tx, EventKind::BlobDelete, digest.as_str(), detail)?;
@@ -401,7 +432,7 @@ impl Meta {
     }
 }
 
-fn owners(tx: &mut Tx<'_>, blob: i64, limit: u64) -> Result<Vec<RepositoryName>, Error> {
+pub(super) fn owners(tx: &mut Tx<'_>, blob: i64, limit: u64) -> Result<Vec<RepositoryName>, Error> {
     tx.query(
         "SELECT repository.name
            FROM repository_blob

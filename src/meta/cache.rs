@@ -21,7 +21,7 @@ pub(super) struct Epochs {
     plugins: watch::Sender<()>,
 }
 
-const COUNTERS: usize = STRIPES + 7;
+const COUNTERS: usize = STRIPES + 8;
 
 impl Epochs {
     /// The rules of access, which are kept in memory as a whole.
@@ -38,6 +38,8 @@ impl Epochs {
     pub(super) const PLUGINS: usize = STRIPES + 5;
     /// Locks, which are kept in memory as a whole.
     pub(super) const LOCKS: usize = STRIPES + 6;
+    /// Which namespaces have a quota.
+    pub(super) const QUOTAS: usize = STRIPES + 7;
 
     pub(super) fn new() -> Self {
         Self {

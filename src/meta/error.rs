@@ -22,6 +22,9 @@ pub enum Error {
     /// Any other failure of SQLite.
     #[error("the database failed: {0}")]
     Sqlite(#[source] rusqlite::Error),
+    /// A change does not fit into a quota, and was undone.
+    #[error("the quota of {} does not allow it", .0.namespace)]
+    Quota(Box<super::Exceeded>),
     /// A change was undone together with others of its group.
     #[error("the database failed while it committed a group of changes: {0}")]
     Group(String),

@@ -9,6 +9,10 @@ pub enum EventKind {
     BlobPush,
     /// A blob was taken from a repository.
     BlobDelete,
+    /// A blob was found missing or damaged.
+    BlobDamage,
+    /// A blob that was missing or damaged is whole again.
+    BlobRepair,
     /// A manifest was stored.
     ManifestPush,
     /// A manifest was removed.
@@ -91,15 +95,23 @@ pub enum EventKind {
     SessionEnd,
     /// Garbage was collected.
     GarbageCollect,
+    /// A quota was set, changed or removed.
+    QuotaChange,
+    /// Four fifths of a quota are used.
+    QuotaWarn,
+    /// All blobs were read again.
+    ScrubEnd,
     /// A request was refused: not logged in, wrong credentials, not allowed, or too many failures.
     RequestRefuse,
 }
 
 impl EventKind {
     /// All of them.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 49] = [
         Self::BlobPush,
         Self::BlobDelete,
+        Self::BlobDamage,
+        Self::BlobRepair,
         Self::ManifestPush,
         Self::ManifestDelete,
         Self::ManifestPull,
@@ -141,6 +153,9 @@ impl EventKind {
         Self::SessionStart,
         Self::SessionEnd,
         Self::GarbageCollect,
+        Self::QuotaChange,
+        Self::QuotaWarn,
+        Self::ScrubEnd,
         Self::RequestRefuse,
     ];
 
@@ -150,6 +165,8 @@ impl EventKind {
         match self {
             Self::BlobPush => "blob.push",
             Self::BlobDelete => "blob.delete",
+            Self::BlobDamage => "blob.damage",
+            Self::BlobRepair => "blob.repair",
             Self::ManifestPush => "manifest.push",
             Self::ManifestDelete => "manifest.delete",
             Self::ManifestPull => "manifest.pull",
@@ -191,6 +208,9 @@ impl EventKind {
             Self::SessionStart => "session.start",
             Self::SessionEnd => "session.end",
             Self::GarbageCollect => "garbage.collect",
+            Self::QuotaChange => "quota.change",
+            Self::QuotaWarn => "quota.warn",
+            Self::ScrubEnd => "scrub.end",
             Self::RequestRefuse => "request.refuse",
         }
     }

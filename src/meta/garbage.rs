@@ -203,7 +203,7 @@ fn collect_manifests(
         )?;
         repository::ensure(tx, &found.name, now)?;
         let by = By { actor: &actor, repository: &found.name, now };
-        repository::count(tx, found.repository, 0, -1, -signed(found.size))?;
+        repository::count(tx, found.repository, 0, -1, -signed(found.size), None)?;
         forget_manifest(tx, found.id)?;
         let detail =
             serde_json::json!({ "size": found.size, "untagged_since": found.since.to_string() });
@@ -234,7 +234,7 @@ fn collect_links(
             "DELETE FROM repository_blob WHERE repository_id = $1 AND blob_id = $2",
             (found.repository, found.blob),
         )?;
-        repository::count(tx, found.repository, 0, 0, -signed(found.size))?;
+        repository::uncount_blob(tx, found.repository, found.blob, found.size)?;
         tx.touch(found.name.as_str());
         done.links += 1;
         if owners(tx, found.blob)? == 0 {

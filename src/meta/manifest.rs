@@ -188,7 +188,7 @@ fn missing_blobs(
     let mut missing = Vec::new();
     for digest in manifest.required_blobs() {
         let owned = match repository {
-            Some(repository) => blob::is_linked(tx, repository, digest)?,
+            Some(repository) => blob::is_usable(tx, repository, digest)?,
             None => false,
         };
         if !owned && !missing.contains(digest) {
@@ -332,7 +332,7 @@ fn own(
     )?;
     if owned == 1 {
         let size = put.manifest.bytes().len() as u64;
-        repository::count(tx, repository, 0, 1, signed(size))?;
+        repository::count(tx, repository, 0, 1, signed(size), Some(by))?;
         let detail = serde_json::json!({
             "media_type": put.manifest.media_type(), "size": size, "subject": subject,
             "artifact_type": put.manifest.artifact_type(),
@@ -347,16 +347,8 @@ fn own(
             AND media_type <> $1",
         (put.manifest.media_type(), repository, id),
     )?;
-    // Also where the mark lacks because the trash holds it: when that lets go, this push is what counts. A tag that is
-    // pointed at it takes the mark away again.
-    tx.execute(
-        "UPDATE repository_manifest
-            SET loose_since = $1
-          WHERE repository_id = $2
-            AND manifest_id = $3",
-        (by.now, repository, id),
-    )
-    .map(drop)
+    // A tag holds it from now on. Without one its time begins anew, also when nothing but the trash has held it.
+    if put.tags.is_empty() { loose::manifest(tx, repository, id, by.now) } else { Ok(()) }
 }
 
 fn put(
@@ -434,7 +426,7 @@ pub(super) fn delete(
     }
     trash::keep_manifest(tx, repository, id, by)?;
     repository::ensure(tx, name, by.now)?;
-    repository::count(tx, repository, 0, -1, -signed(body_bytes))?;
+    repository::count(tx, repository, 0, -1, -signed(body_bytes), None)?;
     let detail = serde_json::json!({ "size": body_bytes, "force": force });
     by.note(tx, EventKind::ManifestDelete, digest.as_str(), detail)?;
     Ok(Deleted::Done)

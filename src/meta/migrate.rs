@@ -22,6 +22,8 @@ const MIGRATIONS: &[(i64, &str)] = &[
     (12, include_str!("migrations/0012_web.sql")),
     (13, include_str!("migrations/0013_upkeep.sql")),
     (14, include_str!("migrations/0014_backup.sql")),
+    (15, include_str!("migrations/0015_quota.sql")),
+    (16, include_str!("migrations/0016_scrub.sql")),
 ];
 
 /// The latest schema that this program knows.

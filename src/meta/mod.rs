@@ -11,6 +11,7 @@ mod binding;
 mod blob;
 mod cache;
 mod contents;
+mod damage;
 mod db;
 mod device;
 mod directory;
@@ -39,6 +40,8 @@ mod outbox;
 mod plugin;
 mod provider;
 mod quarantine;
+mod quota;
+mod quota_count;
 mod refresh;
 mod replication;
 mod replication_state;
@@ -79,6 +82,7 @@ pub use backup::{BackupFailure, BackupRecord, LastBackup};
 pub use binding::{Binding, BindingAdded, BindingFilter, BindingRemoved, Effect, NewBinding, What};
 pub use blob::{CommittedBlob, Location, NewBlob, StoredBlob};
 pub use contents::{Contents, HeldManifest, HeldTag, NotedPull};
+pub use damage::{BlobToCheck, Damage, DamagedBlob};
 pub use db::Stats;
 pub use device::{DeviceAsked, DeviceLogin, DeviceState, NewDeviceLogin};
 pub use directory::{
@@ -105,6 +109,8 @@ pub use manifest_details::ManifestDetails;
 pub use plugin::{KvQuota, KvSet, KvStored};
 pub use provider::{Provider, ProviderKind, ProviderSettings};
 pub use quarantine::{Held, HeldImage, Hold, QuarantineRule};
+pub use quota::{EVERYTHING, Quota, QuotaLimits};
+pub use quota_count::{Exceeded, Limited};
 pub use refresh::RefreshToken;
 pub use replication::{
     ReplicationPlace, ReplicationRule, ReplicationTarget, ReplicationWish, RuleSettings,
@@ -159,6 +165,7 @@ pub struct Meta {
     token_secrets: Arc<Cache<Arc<TokenSecret>>>,
     locks: Arc<parking_lot::RwLock<Option<lock::Locks>>>,
     pulls: Arc<traffic::Pulls>,
+    quotas: Arc<Cache<Arc<Vec<Box<str>>>>>,
 }
 
 impl Meta {
@@ -188,6 +195,8 @@ impl Meta {
             token_secrets: Arc::new(Cache::new(ROW_CACHE, |secret| weight(&secret.token))),
             locks: Arc::default(),
             pulls: Arc::default(),
+            // One answer, which is kept however long it is.
+            quotas: Arc::new(Cache::new(ROW_CACHE, |_| 1)),
         })
     }
 

@@ -2,8 +2,9 @@
 
 use super::event::{self, Actor, EventKind, NewEvent};
 use super::guard::Guard;
+use super::tag::By;
 use super::tx::{FromColumn, Row, ToValue, Tx, Value};
-use super::{Deleted, Error, Meta, garbage, loose};
+use super::{Deleted, Error, Meta, garbage, loose, quota_count, signed};
 use crate::clock::Timestamp;
 use crate::oci::RepositoryName;
 
@@ -73,23 +74,63 @@ pub(super) fn ensure(
     name: &RepositoryName,
     now: Timestamp,
 ) -> Result<RepositoryId, Error> {
-    let id = tx.find(
+    let found = tx.find(
         "INSERT INTO repository (name, created_at, updated_at)
          VALUES ($1, $2, $2)
              ON CONFLICT (name) DO UPDATE SET updated_at = excluded.updated_at
-         RETURNING id",
+         RETURNING id, created_at",
         (name, now),
-        |row| row.get("id"),
+        |row| Ok((row.get("id")?, row.get::<Timestamp>("created_at")?)),
     )?;
     tx.touch(name.as_str());
-    id.ok_or_else(|| Error::Corrupt {
+    let (id, created_at) = found.ok_or_else(|| Error::Corrupt {
         column: "id".into(),
         what: "an upsert returned no row".into(),
-    })
+    })?;
+    if created_at == now {
+        quota_count::join(tx, id, name)?;
+    }
+    Ok(id)
 }
 
-/// Adds to what a list tells of a repository.
+/// Adds tags and manifests to what is known of a repository, or takes them away. What is added is somebody's (`by`), and has to
+/// fit into the quotas.
 pub(super) fn count(
+    tx: &mut Tx<'_>,
+    id: RepositoryId,
+    tags: i64,
+    manifests: i64,
+    bytes: i64,
+    by: Option<By<'_>>,
+) -> Result<(), Error> {
+    add(tx, id, tags, manifests, bytes)?;
+    quota_count::count(tx, id, bytes, tags, by)
+}
+
+/// Adds a blob to what is known of a repository.
+pub(super) fn count_blob(
+    tx: &mut Tx<'_>,
+    id: RepositoryId,
+    blob: i64,
+    size: u64,
+    by: By<'_>,
+) -> Result<(), Error> {
+    add(tx, id, 0, 0, signed(size))?;
+    quota_count::link(tx, id, blob, size, by)
+}
+
+/// Takes a blob away from what is known of a repository.
+pub(super) fn uncount_blob(
+    tx: &mut Tx<'_>,
+    id: RepositoryId,
+    blob: i64,
+    size: u64,
+) -> Result<(), Error> {
+    add(tx, id, 0, 0, -signed(size))?;
+    quota_count::unlink(tx, id, blob, size)
+}
+
+fn add(
     tx: &mut Tx<'_>,
     id: RepositoryId,
     tags: i64,
@@ -115,6 +156,7 @@ fn delete(tx: &mut Tx<'_>, id: RepositoryId, now: Timestamp) -> Result<(), Error
         |row| row.get("id"),
     )?;
     loose::blobs_of(tx, id, now)?;
+    quota_count::leave(tx, id)?;
     tx.execute("DELETE FROM tag WHERE repository_id = $1", (id,))?;
     tx.execute("DELETE FROM repository WHERE id = $1", (id,))?;
     for manifest in manifests {

@@ -149,6 +149,7 @@ impl Snapshot {
                     size: row.get("size")?,
                     location: row.get("location")?,
                     loose_since: None,
+                    is_damaged: false,
                 })
             },
         )

@@ -138,7 +138,7 @@ pub(super) fn point(
         (repository, name, manifest, by.now, &*by.actor.name),
     )?;
     if previous.is_none() {
-        repository::count(tx, repository, 1, 0, 0)?;
+        repository::count(tx, repository, 1, 0, 0, Some(by))?;
     }
     record(tx, repository, name, "push", digest, previous.as_ref(), by)?;
     let detail = serde_json::json!({
@@ -158,7 +158,7 @@ pub(super) fn remove(
     trash::keep_tag(tx, repository, name, left, "deleted", by)?;
     loose::manifest(tx, repository, left, by.now)?;
     tx.execute("DELETE FROM tag WHERE repository_id = $1 AND name = $2", (repository, name))?;
-    repository::count(tx, repository, -1, 0, 0)?;
+    repository::count(tx, repository, -1, 0, 0, None)?;
     record(tx, repository, name, "delete", &digest, Some(&digest), by)?;
     let detail = serde_json::json!({ "digest": digest });
     by.note(tx, EventKind::TagDelete, name.as_str(), detail)?;

@@ -180,7 +180,7 @@ fn restore(
     take_out(tx, repository, manifest)?;
     loose::hold_content(tx, repository, manifest)?;
     repository::ensure(tx, name, by.now)?;
-    repository::count(tx, repository, 0, 1, signed(size))?;
+    repository::count(tx, repository, 0, 1, signed(size), Some(by))?;
     let detail = serde_json::json!({ "media_type": media_type, "size": size, "undeleted": true });
     by.note(tx, EventKind::ManifestPush, digest.as_str(), detail)?;
     Ok(Some(Vec::new()))

@@ -112,6 +112,11 @@ impl<'c> Tx<'c> {
         self.touched.push(Epochs::JOBS);
     }
 
+    /// Says that there are other quotas.
+    pub(super) fn touch_quotas(&mut self) {
+        self.touched.push(Epochs::QUOTAS);
+    }
+
     /// Says that something has changed that is trusted.
     pub(super) fn touch_trust(&mut self) {
         self.touched.push(Epochs::TRUST);

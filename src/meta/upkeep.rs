@@ -11,6 +11,8 @@ use crate::clock::Timestamp;
 pub enum UpkeepKind {
     /// Garbage was collected.
     Gc,
+    /// Blobs were read again.
+    Scrub,
 }
 
 impl UpkeepKind {
@@ -19,6 +21,7 @@ impl UpkeepKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gc => "gc",
+            Self::Scrub => "scrub",
         }
     }
 }
@@ -33,6 +36,7 @@ impl FromColumn for UpkeepKind {
     fn from_column(value: rusqlite::types::ValueRef<'_>) -> Result<Self, String> {
         match String::from_column(value)?.as_str() {
             "gc" => Ok(Self::Gc),
+            "scrub" => Ok(Self::Scrub),
             other => Err(format!("`{other}` is no kind of upkeep")),
         }
     }
@@ -133,6 +137,7 @@ impl Meta {
                 )?;
                 let what = match kind {
                     UpkeepKind::Gc => EventKind::GarbageCollect,
+                    UpkeepKind::Scrub => EventKind::ScrubEnd,
                 };
                 event::append(tx, NewEvent::about(what, kind.as_str()).with(detail), &actor, now)
                     .map(drop)

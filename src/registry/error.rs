@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::auth;
 use crate::blob;
+use crate::config::ByteSize;
 use crate::meta::{self, Protection};
 use crate::oci::manifest::{InvalidManifest, MAX_MANIFEST_BYTES};
 use crate::oci::{Digest, Reference, RepositoryName, Tag, UploadId};
@@ -48,6 +49,16 @@ pub enum Error {
     /// The repository has no such blob.
     #[error("{repository} has no blob {digest}")]
     BlobUnknown {
+        /// Where it was looked for.
+        repository: RepositoryName,
+        /// What was looked for.
+        digest: Digest,
+    },
+    /// The bytes of the blob are missing or damaged.
+    #[error(
+        "the bytes of {digest} in {repository} are missing or damaged: push it again, which mends it"
+    )]
+    BlobDamaged {
         /// Where it was looked for.
         repository: RepositoryName,
         /// What was looked for.
@@ -181,6 +192,9 @@ pub enum Error {
     /// What a manifest needs is gone.
     #[error("it cannot be brought back without {}, which were deleted: push them first", .0.iter().map(Digest::as_str).collect::<Vec<_>>().join(", "))]
     CannotRestore(Vec<Digest>),
+    /// A quota does not allow it.
+    #[error("{}", quota(.0))]
+    Quota(Box<meta::Exceeded>),
     /// The disk has no room.
     #[error("the registry has no room for more: {0}")]
     Full(String),
@@ -196,8 +210,37 @@ impl From<meta::Error> for Error {
     fn from(error: meta::Error) -> Self {
         match error {
             meta::Error::Full => Self::Full(error.to_string()),
+            meta::Error::Quota(exceeded) => Self::Quota(exceeded),
             other => Self::Meta(other),
         }
+    }
+}
+
+/// Which quota, how much of it is used, and what to do.
+fn quota(exceeded: &meta::Exceeded) -> String {
+    use meta::Limited as L;
+    let meta::Exceeded { namespace, limited, limit, used, wanted } = exceeded;
+    let whose = if namespace == meta::EVERYTHING {
+        "the registry".to_owned()
+    } else {
+        format!("`{namespace}`")
+    };
+    let size = ByteSize::bytes;
+    match limited {
+        L::Bytes => format!(
+            "the quota of {whose} does not allow it: {:#} of {:#} are used, and this needs {:#} more; delete what is not needed (its space is free after the collection), or ask an administrator for a larger quota",
+            size(*used),
+            size(*limit),
+            size(*wanted)
+        ),
+        L::Tags => format!(
+            "the quota of {whose} does not allow it: {used} of {limit} tags are used; delete some, or ask an administrator for a larger quota"
+        ),
+        L::Upload => format!(
+            "the quota of {whose} allows blobs of at most {:#}, and this one has at least {:#}; split it, or ask an administrator for a larger quota",
+            size(*limit),
+            size(*wanted)
+        ),
     }
 }
 

@@ -185,6 +185,12 @@ impl<'r> Pull<'r> {
             || Error::BlobUnknown { repository: self.repository().clone(), digest: digest.clone() };
         let row =
             self.registry.meta.find_blob(self.repository(), digest).await?.ok_or_else(unknown)?;
+        if row.is_damaged {
+            return Err(Error::BlobDamaged {
+                repository: self.repository().clone(),
+                digest: digest.clone(),
+            });
+        }
         let reference = Reference::Digest(digest.clone());
         self.check_open(|lock| lock.is_about(&reference)).await?;
         // What may be collected soon is kept for as long again: the client may rely on it.

@@ -41,6 +41,7 @@ impl Push<'_> {
     pub async fn start_upload(&self, algorithm: Algorithm) -> Result<UploadId, Error> {
         self.check_open().await?;
         self.registry.blobs.space().check_push(0).await?;
+        self.registry.check_quota(self.repository(), None, 0).await?;
         self.registry.sessions.start(&self.grant, algorithm).await
     }
 
@@ -87,9 +88,14 @@ impl Push<'_> {
     {
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
         let (registry, id) = (self.registry.clone(), id.clone());
+        let size = held.session().size().saturating_add(body.length.unwrap_or(0));
+        registry.check_quota(self.repository(), None, size).await?;
+        let name = self.repository().clone();
         on_its_own(async move {
             registry.append(&id, &mut held, body).await?;
-            Ok(held.session().size())
+            let size = held.session().size();
+            registry.check_quota(&name, None, size).await?;
+            Ok(size)
         })
         .await
     }
@@ -112,7 +118,13 @@ impl Push<'_> {
         let mut held = self.registry.sessions.hold(&self.grant, id).await?;
         let (registry, id) = (self.registry.clone(), id.clone());
         let (digest, grant) = (digest.clone(), self.grant.clone());
+        let size = held.session().size().saturating_add(body.length.unwrap_or(0));
         on_its_own(async move {
+            let full = registry.check_quota(grant.repository(), Some(&digest), size).await;
+            if let Err(error) = full {
+                registry.end(&id, &mut held).await?;
+                return Err(error);
+            }
             registry.append(&id, &mut held, body).await?;
             let result = match registry.blobs.verify(&id, held.session(), &digest).await {
                 Ok(()) => registry.commit(&id, held.session(), &digest, &grant, true).await,
@@ -126,7 +138,9 @@ impl Push<'_> {
                 }
                 // What was received is not what was meant, or is not there any more.
                 Err(
-                    error @ (Error::DigestInvalid { .. } | Error::Blob(blob::Error::Lost { .. })),
+                    error @ (Error::DigestInvalid { .. }
+                    | Error::Quota(_)
+                    | Error::Blob(blob::Error::Lost { .. })),
                 ) => {
                     registry.end(&id, &mut held).await?;
                     Err(error)
@@ -159,6 +173,7 @@ impl Push<'_> {
             return finished;
         }
         let (registry, digest, grant) = (self.registry.clone(), digest.clone(), self.grant.clone());
+        registry.check_quota(grant.repository(), Some(&digest), body.length.unwrap_or(0)).await?;
         let append = Append { exactly: None, announced: body.length };
         on_its_own(async move {
             let id = UploadId::random();
@@ -173,7 +188,11 @@ impl Push<'_> {
                 return Err(error.into());
             }
             // From here on a failure may have come after the row: what is left is for the sweep, which asks the database.
-            registry.commit(&id, &mut session, &digest, &grant, false).await
+            let committed = registry.commit(&id, &mut session, &digest, &grant, false).await;
+            if matches!(committed, Err(Error::Quota(_))) {
+                leftovers::discard(&registry.meta, &registry.blobs, &id, Some(&session)).await?;
+            }
+            committed
         })
         .await
     }
@@ -243,6 +262,19 @@ impl Registry {
         Ok(result?)
     }
 
+    /// Fails if so many bytes more do not fit into a quota; what is known to count already (by its digest) needs no more room.
+    async fn check_quota(
+        &self,
+        name: &RepositoryName,
+        digest: Option<&Digest>,
+        size: u64,
+    ) -> Result<(), Error> {
+        match self.meta.find_full_quota(name, digest, size).await? {
+            Some(exceeded) => Err(Error::Quota(Box::new(exceeded))),
+            None => Ok(()),
+        }
+    }
+
     /// Makes verified bytes a blob: bytes first, then the row that makes them visible; what the row does not need is
     /// removed after it.
     async fn commit(
@@ -253,6 +285,7 @@ impl Registry {
         grant: &Grant,
         has_row: bool,
     ) -> Result<(), Error> {
+        self.check_quota(grant.repository(), Some(digest), session.size()).await?;
         let (blob, unneeded) = loop {
             let (location, broken, is_reused) = match self.stored(digest).await? {
                 Stored::Whole(location) => (location, None, true),
@@ -295,6 +328,9 @@ impl Registry {
         let Some(blob) = self.meta.find_blob_anywhere(digest).await? else {
             return Ok(Stored::Not);
         };
+        if blob.is_damaged {
+            return Ok(Stored::Broken(blob.location));
+        }
         match self.blobs.load(&blob.location, blob.size).await {
             Ok(_) => Ok(Stored::Whole(blob.location)),
             Err(blob::Error::Missing(location)) => Ok(Stored::Broken(location)),

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::running::{Failure, Finished, LEASE, Running};
-use super::{Worker, backup, collect, replicate, retention, scan, sink, webhook};
+use super::{Worker, backup, collect, replicate, retention, scan, scrub, sink, webhook};
 use crate::secret::random_text;
 
 /// How long a place waits at most before it looks again: another process may have given a job back.
@@ -43,6 +43,7 @@ pub(super) const KINDS: &[Kind] = &[
     scan::FETCH,
     scan::REMATCH,
     scan::SCAN,
+    scrub::KIND,
     sink::KIND,
     webhook::KIND,
 ];
@@ -74,6 +75,7 @@ impl Worker {
             }
             name if name == collect::KIND.name => collect::run(self, running).await,
             name if name == retention::KIND.name => retention::run(self, running).await,
+            name if name == scrub::KIND.name => scrub::run(self, running).await,
             name if name == webhook::KIND.name => webhook::deliver(self, running).await,
             other => Err(Failure::Permanent(format!("no worker does `{other}`"))),
         }

@@ -8,11 +8,13 @@ mod follow;
 mod jobs;
 mod orphans;
 mod pace;
+mod quota;
 mod replicate;
 mod retention;
 mod running;
 mod scan;
 mod schedule;
+mod scrub;
 mod sink;
 mod snapshots;
 mod upkeep;
@@ -31,6 +33,7 @@ pub use replicate::{Checked, Replication, RunWish};
 pub use running::{Failure, Finished, Running};
 pub use scan::{AdvisoryError, AdvisoryStatus, ImportWish, LARGEST_EXPORT, ScansRequested};
 pub use schedule::{ScheduleState, Scheduled};
+pub use scrub::ScrubbedTotal;
 pub use snapshots::{SnapshotState, Snapshots};
 pub use uploads::Error;
 pub use webhook::{SECRET_PREFIX, cloud_event, delivery, subject};
@@ -83,6 +86,8 @@ pub struct Worker {
     pub snapshots: Snapshots,
     /// What was collected, for figures.
     pub collected: CollectedTotal,
+    /// What was read again, for figures.
+    pub scrubbed: ScrubbedTotal,
 }
 
 impl Worker {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::collect::CollectWish;
-use super::{Worker, backup, collect, retention, scan};
+use super::{Worker, backup, collect, retention, scan, scrub};
 use crate::auth::{AdminError, Administer};
 use crate::clock::{Cron, Timestamp};
 use crate::config::Config;
@@ -44,6 +44,7 @@ fn scheduled(config: &Config) -> Vec<Scheduled> {
         line("backup", "backup.schedule", &config.backup.schedule, backup::job()),
         line("gc", "gc.schedule", &config.gc.schedule, gc),
         line("retention", "retention.schedule", &config.retention.schedule, retention::job()),
+        line("scrub", "scrub.schedule", &config.scrub.schedule, scrub::job()),
     ]
 }
 

@@ -272,6 +272,10 @@ async fn every_metric_is_documented() {
     calls.ended("test", "admission", "answered", std::time::Duration::ZERO);
     let target = serde_json::json!({ "name": "there", "url": "https://registry.example" });
     admin.post_json("/api/v1/replication/targets", target).await.status(201);
+    admin
+        .put_json("/api/v1/quotas", serde_json::json!({ "namespace": "team", "tags": 1 }))
+        .await
+        .ok();
     let answer = admin.get("/metrics").await.ok();
     let served = String::from_utf8(answer.bytes).unwrap();
     let names: BTreeSet<_> = served

@@ -17,7 +17,7 @@ use crate::http::Error;
 use crate::meta::{Upkeep, UpkeepKind};
 use crate::worker::CollectWish;
 
-/// Collections that are shown.
+/// Runs that are shown.
 const RUNS: u64 = 50;
 
 /// What is wanted of a collection.
@@ -34,7 +34,7 @@ pub(super) struct GcWish {
 
 /// A run.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct CollectionView {
+pub(super) struct UpkeepRunView {
     id: i64,
     /// The job that did it; jobs are forgotten sooner than runs.
     job: i64,
@@ -49,11 +49,11 @@ pub(super) struct CollectionView {
 
 /// The latest runs.
 #[derive(Debug, Serialize, ToSchema)]
-pub(super) struct Collections {
-    runs: Vec<CollectionView>,
+pub(super) struct UpkeepRuns {
+    runs: Vec<UpkeepRunView>,
 }
 
-impl From<Upkeep> for CollectionView {
+impl From<Upkeep> for UpkeepRunView {
     fn from(run: Upkeep) -> Self {
         Self {
             id: run.id,
@@ -65,15 +65,21 @@ impl From<Upkeep> for CollectionView {
     }
 }
 
+impl From<Vec<Upkeep>> for UpkeepRuns {
+    fn from(runs: Vec<Upkeep>) -> Self {
+        Self { runs: runs.into_iter().map(Into::into).collect() }
+    }
+}
+
 /// Show what the latest collections did
-#[utoipa::path(get, path = "/gc", tag = "upkeep", responses((status = 200, body = Collections)))]
+#[utoipa::path(get, path = "/gc", tag = "upkeep", responses((status = 200, body = UpkeepRuns)))]
 pub(super) async fn status(
     State(app): State<Arc<App>>,
     principal: Principal,
-) -> Result<Json<Collections>, Error> {
+) -> Result<Json<UpkeepRuns>, Error> {
     let administer = app.auth.administer(&principal)?;
     let runs = app.worker.upkeep(&administer, UpkeepKind::Gc, RUNS).await?;
-    Ok(Json(Collections { runs: runs.into_iter().map(Into::into).collect() }))
+    Ok(Json(runs.into()))
 }
 
 /// Begin a collection

@@ -25,6 +25,7 @@ mod plugin_views;
 mod plugins;
 mod providers;
 mod quarantine;
+mod quotas;
 mod replication;
 mod replication_targets;
 mod repositories;
@@ -33,6 +34,7 @@ mod robots;
 mod roles;
 mod scans;
 mod schedules;
+mod scrub;
 mod session;
 mod setup;
 mod statistics;
@@ -183,6 +185,10 @@ fn upkeep() -> OpenApiRouter<Arc<App>> {
         .routes(routes!(trash::list_of, trash::empty_of))
         .routes(routes!(trash::undelete))
         .routes(routes!(trash::roll_back))
+        .routes(routes!(scrub::status))
+        .routes(routes!(scrub::run))
+        .routes(routes!(scrub::damaged))
+        .routes(routes!(quotas::list, quotas::set, quotas::remove))
 }
 
 pub(super) fn routes() -> Router<Arc<App>> {

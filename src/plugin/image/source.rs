@@ -305,7 +305,8 @@ impl ImageSource {
         match &self.shelf {
             Shelf::Registry { meta, blobs } => {
                 let unknown = || ImageError::Unknown(format!("blob {digest}"));
-                let row = meta.find_blob(&self.repository, digest).await?.ok_or_else(unknown)?;
+                let row = meta.find_blob(&self.repository, digest).await?;
+                let row = row.filter(|row| !row.is_damaged).ok_or_else(unknown)?;
                 match blobs.load(&row.location, row.size).await {
                     Ok(content) => Ok((content, row.size)),
                     Err(blob::Error::Missing(_)) => Err(unknown()),

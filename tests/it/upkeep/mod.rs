@@ -1,7 +1,9 @@
 //! What Berth does by itself: collecting garbage, keeping what was deleted for a while.
 
 pub(crate) mod collect;
+mod quota;
 mod random;
+mod scrub;
 mod undo;
 
 use serde_json::{Value, json};

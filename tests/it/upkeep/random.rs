@@ -13,17 +13,19 @@ use berth::app::App;
 use berth::auth::Principal;
 use berth::clock::Timestamp;
 use berth::config::{Backend, HumanDuration};
-use berth::meta::{Collected, Garbage};
+use berth::meta::{Collected, EVERYTHING, Garbage, QuotaLimits};
 use berth::oci::{Digest, Reference, RepositoryName, Tag};
 use berth::registry::{BodyPart, Mounted, NewManifest};
 use bytes::Bytes;
 
 use super::eager;
-use crate::support::{Blob, Dice, Image, TestApp};
+use crate::support::{Blob, Dice, Image, TestApp, tester};
 
 const WORKERS: usize = 8;
 const ROUND: usize = 40;
-const CONTENTS: u64 = 60;
+/// Layers that many images share, and those of few, which die.
+const SHARED: u64 = 60;
+const RARE: u64 = 3000;
 const TAGS: u64 = 4;
 
 const GRACE: Duration = Duration::from_hours(8);
@@ -78,7 +80,10 @@ impl World {
 
     fn image(&mut self) -> Image {
         let layers = (0..=self.chance(3))
-            .map(|_| Blob::new(format!("content {}", self.chance(CONTENTS))))
+            .map(|_| {
+                let of = if self.chance(3) == 0 { RARE } else { SHARED };
+                Blob::new(format!("content {}", self.chance(of)))
+            })
             .collect();
         Image::new(layers, serde_json::json!({}))
     }
@@ -369,6 +374,17 @@ async fn collect(app: &App) -> Collected {
     done
 }
 
+/// A quota that has counted all along, and one that counts now, come to the same.
+async fn check_quotas(app: &App, tags: u64) {
+    let (meta, actor) = (&app.meta, tester());
+    let limits = QuotaLimits { bytes: Some(1 << 40), ..QuotaLimits::default() };
+    let now = meta.set_quota(EVERYTHING, limits, &actor).await.unwrap().unwrap();
+    assert!(meta.remove_quota(EVERYTHING, &actor).await.unwrap());
+    let ever = meta.set_quota("team", limits, &actor).await.unwrap().unwrap();
+    assert_eq!((ever.used_bytes, ever.used_tags), (now.used_bytes, now.used_tags));
+    assert_eq!(ever.used_tags, tags);
+}
+
 async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
     let app = &berth.app;
     let principal = app.auth.machine().await.unwrap();
@@ -391,6 +407,7 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
             asked: Arc::clone(&asked),
         })
         .collect();
+    check_quotas(app, 0).await;
     let mut total = Collected::default();
     for round in 0..operations.div_ceil(ROUND * WORKERS) {
         let work = worlds.into_iter().map(|mut world| {
@@ -420,6 +437,8 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
         for world in &mut worlds {
             world.check(round).await;
         }
+        let tags = worlds.iter().map(|world| world.tags.len() as u64).sum();
+        check_quotas(app, tags).await;
     }
     total
 }
@@ -444,5 +463,6 @@ async fn random_operations_lose_nothing_and_keep_nothing_dead() {
     let operations = usize::try_from(variable("MODEL_OPERATIONS", 10_000)).unwrap();
     let done = model(&berth, operations, variable("MODEL_SEED", 6)).await;
     // A model that collects nothing proves nothing.
-    assert!(done.blobs > 20 && done.manifests > 20 && done.trash > 100, "{done:?}");
+    assert!(done.links > 20 && done.objects > 20, "{done:?}");
+    assert!(done.manifests > 20 && done.trash > 100, "{done:?}");
 }
