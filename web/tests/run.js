@@ -9,6 +9,7 @@ import axe from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import { Client, PASSWORD, populate, startBerth } from './berth.js';
 import { actions } from './actions.js';
+import { upkeep } from './upkeep.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, '../target');
@@ -136,7 +137,8 @@ try {
     if (bytes === 0 || bytes > 150 * 1024) throw new Error(`${bytes} bytes of scripts`);
   });
 
-  if (!only) await actions({ page, check, client, made, settled, visit, berth, state });
+  if (!only || only === 'actions') await actions({ page, check, client, made, settled, visit, berth, state });
+  if (!only || only === 'actions' || only === 'upkeep') await upkeep({ page, check, client, settled, visit, berth, accessible });
 
   const pages = {
     home: '/ui/',
@@ -164,6 +166,29 @@ try {
     'rules': '/ui/access/rules',
     'federation': '/ui/access/federation',
     'why': '/ui/access/why?subject=user:ann&action=push&repository=team/app',
+    'findings': '/ui/vulnerabilities',
+    'package-places': '/ui/vulnerabilities/packages?name=bash',
+    'quarantine': '/ui/vulnerabilities/quarantine',
+    'advisories': '/ui/vulnerabilities/advisories',
+    'image-vulnerabilities': '/ui/repo/team/web/-/image/1.0/vulnerabilities',
+    'image-packages': '/ui/repo/team/web/-/image/1.0/packages',
+    'scanned-tags': '/ui/repo/team/web',
+    'trash-of-repository': '/ui/repo/team/backend/worker/-/trash',
+    'plugins': '/ui/plugins',
+    'plugin': '/ui/plugins/scan-packages',
+    'replication': '/ui/replication',
+    'replication-targets': '/ui/replication/targets',
+    'replication-rules': '/ui/replication/rules',
+    'retention': '/ui/upkeep',
+    'retention-policy': '/ui/upkeep?policy=nightly',
+    'immutability': '/ui/upkeep/immutability',
+    'locks': '/ui/upkeep/locks',
+    'quotas': '/ui/upkeep/quotas',
+    'trash': '/ui/upkeep/trash',
+    'collection': '/ui/upkeep/gc',
+    'scrub': '/ui/upkeep/scrub',
+    'backups': '/ui/upkeep/backups',
+    'doctor': '/ui/upkeep/doctor',
     'audit': '/ui/activity',
     'jobs': '/ui/activity/jobs',
     'schedules': '/ui/activity/schedules',
