@@ -158,7 +158,7 @@ export async function actions({ page, check, client, settled, visit, berth, stat
     await button('New robot').click();
     await dialog().getByLabel('Name', { exact: true }).fill('deploy');
     await dialog().getByRole('button', { name: 'Make the robot' }).click();
-    await page.getByRole('heading', { name: 'deploy' }).waitFor();
+    await page.getByRole('heading', { name: 'deploy', exact: true }).waitFor();
     await button('New token').click();
     await dialog().getByLabel(/^Name/).fill('cluster');
     await dialog().getByLabel(/^Limits/).fill('team/app:pull');

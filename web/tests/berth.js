@@ -11,7 +11,7 @@ export const PASSWORD = 'correct horse battery';
 /** Starts `berth serve` on an empty data directory; knows where it listens and what it printed. */
 export async function startBerth(program, extra = []) {
   const data = mkdtempSync(join(tmpdir(), 'berth-web-'));
-  const child = spawn(program, ['serve', '--listen', '127.0.0.1:0', '--data', data, '--set', 'storage.reserve=1MiB', ...extra], {
+  const child = spawn(program, ['serve', '--listen', '127.0.0.1:0', '--data', data, '--set', 'storage.reserve=1MiB', '--set', `backup.directory=${data}-backups`, ...extra], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, HOME: data, BERTH_LOG_FILTER: 'error' },
   });
@@ -29,7 +29,7 @@ export async function startBerth(program, extra = []) {
     new Promise((resolve) => {
       child.removeAllListeners('exit');
       child.on('exit', () => {
-        rmSync(data, { recursive: true, force: true });
+        for (const folder of [data, `${data}-backups`]) rmSync(folder, { recursive: true, force: true });
         resolve();
       });
       child.kill('SIGTERM');
@@ -130,6 +130,67 @@ export class Client {
   }
 }
 
+/** Waits until something is so. */
+export async function until(what, look) {
+  const end = Date.now() + 120_000;
+  for (;;) {
+    const found = await look();
+    if (found) return found;
+    if (Date.now() > end) throw new Error(`it took too long: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+/** A Debian as scanners see it: two packages with these versions. */
+const debian = (libssl) => ({
+  command: 'ADD debian-12.tar / # buildkit',
+  files: {
+    'etc/os-release': 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n',
+    'var/lib/dpkg/status': `Package: libssl3\nStatus: install ok installed\nSource: openssl\nVersion: ${libssl}\nArchitecture: amd64\n\nPackage: bash\nStatus: install ok installed\nVersion: 5.2.15-2\nArchitecture: amd64\n`,
+  },
+});
+
+/** An advisory in OSV format. */
+export const advisory = (id, ecosystem, name, fixed, severity) => ({
+  id,
+  modified: '2026-01-01T00:00:00Z',
+  summary: `${name} trusts what it should not`,
+  references: [{ type: 'ADVISORY', url: `https://advisories.example.org/${id}` }],
+  affected: [{ package: { ecosystem, name }, ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed }] }], ecosystem_specific: { severity } }],
+});
+
+async function populateScans(client) {
+  const known = [advisory('CVE-2026-1001', 'Debian:12', 'openssl', '3.0.14-1~deb12u2', 'critical'), advisory('CVE-2026-1002', 'Debian:12', 'bash', '5.2.15-3', 'low')];
+  await client.send('PUT', '/api/v1/advisories/debian?origin=all.zip', known.map((one) => JSON.stringify(one)).join('\n'), 'application/octet-stream');
+  const inspection = await (await client.api('POST', '/plugin-inspections', { source: 'bundled:scan-packages' })).json();
+  await client.api('POST', '/plugins', { source: 'bundled:scan-packages', digest: inspection.digest, granted: inspection.plugin.asks });
+  await client.api('PUT', '/quarantine/rules/prod', { repositories: ['prod/**'], severity: 'high' });
+  await client.image('team/web', '1.0', { layers: [debian('3.0.11-1~deb12u1')] });
+  await client.image('team/web', '1.1', { layers: [debian('3.0.14-1~deb12u2')] });
+  await client.image('prod/web', '1.0', { layers: [debian('3.0.11-1~deb12u1')] });
+  for (const [name, tag] of [['team%2Fweb', '1.0'], ['team%2Fweb', '1.1'], ['prod%2Fweb', '1.0']]) {
+    await until(`a scan of ${name}:${tag}`, async () => {
+      const { reports } = await (await client.api('GET', `/repositories/${name}/scans/${tag}`)).json();
+      return reports.length > 0 && reports.every((one) => one.finished_at);
+    });
+  }
+}
+
+/** What keeps a registry well, one of each. */
+async function populateUpkeep(client, base) {
+  await populateScans(client);
+  await client.api('PUT', '/retention/policies/nightly', { repositories: ['team/app'], keep: [{ newest: 2, among: '1.*' }, { tag: 'latest' }], drop: [{ older_than: '90d' }, { tag: '1.*' }] });
+  await client.api('POST', '/immutability', { repositories: ['infra/**'], tags: ['v*'], why: 'releases stay what they were' });
+  await client.api('POST', '/locks', { repository: 'team/backend/api', reference: 'latest', no_write: true, no_delete: true, why: 'the auditors look at it' });
+  await client.api('PUT', '/quotas', { namespace: 'team', bytes: 50_000_000, tags: 1000 });
+  await client.api('POST', '/replication/targets', { name: 'far', url: 'http://127.0.0.1:9', username: 'berth', password: PASSWORD });
+  await client.api('POST', '/replication/rules', { name: 'bases', target: 'far', repositories: ['public/**'] });
+  await client.image('public/base', 'next', { layers: [base] });
+  await client.image('team/backend/worker', 'old', { layers: [base] });
+  await client.api('DELETE', '/repositories/team%2Fbackend%2Fworker/tags/old');
+  await client.api('POST', '/backups');
+}
+
 /** One of everything that the pages show. */
 export async function populate(client) {
   const base = { command: '/bin/sh -c #(nop) ADD file:9f1c in / ', files: { 'etc/os-release': 'NAME="Harbour Linux"\n', 'usr/bin/sh': 'x'.repeat(40_000), 'etc/motd': 'hello\n' } };
@@ -190,6 +251,7 @@ export async function populate(client) {
   await client.api('POST', '/tokens', { name: 'pipeline', owner: 'ci', expires_in: '90d', limits: [{ pattern: 'team/app', actions: ['pull', 'push'] }] });
   await client.api('POST', '/tokens', { name: 'laptop', expires_in: '5d' });
   await client.api('POST', '/webhooks', { name: 'rollout', url: 'http://127.0.0.1:9/hook', kinds: ['tag.*'] });
+  await populateUpkeep(client, base);
   await client.image('team/app', 'edge', { layers: [base, app('edge')] });
   for (let i = 0; i < 5; i++) await client.send('GET', '/v2/team/app/manifests/latest');
   return { newest, signature };

@@ -1,13 +1,15 @@
 // Drives a real Berth with a real browser through every page and action, in light and dark and at the width of a phone.
-// `BERTH` names the program, `CHROMIUM` the browser. `--screenshots` keeps a picture of each page in web/screenshots.
+// `BERTH` names the program, `CHROMIUM` the browser. `--screenshots` keeps a picture of each page in web/screenshots. With `UI`,
+// pages are taken from that folder and not from the program, so that it need not be built anew for each of their changes.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import axe from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import { Client, PASSWORD, populate, startBerth } from './berth.js';
 import { actions } from './actions.js';
+import { upkeep } from './upkeep.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const target = process.env.CARGO_TARGET_DIR ?? join(root, '../target');
@@ -46,9 +48,21 @@ function watch(page, complaints) {
   });
 }
 
+const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.html': 'text/html' };
+/** Pages from a folder, under the policy of the program. */
+async function fromFolder(context, folder) {
+  const policy = (await fetch(`${berth.url}/ui/`)).headers.get('content-security-policy');
+  await context.route(/\/ui(\/|$)/, async (route) => {
+    const path = join(folder, new URL(route.request().url()).pathname.slice(3));
+    const file = extname(path) in TYPES && existsSync(path) ? path : join(folder, 'index.html');
+    await route.fulfill({ body: readFileSync(file), headers: { 'content-type': TYPES[extname(file)], 'content-security-policy': policy } });
+  });
+}
+
 const complaints = [];
 async function visit(options) {
   const context = await browser.newContext({ baseURL: berth.url, reducedMotion: 'reduce', ...options });
+  if (process.env.UI) await fromFolder(context, process.env.UI);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   watch(page, complaints);
@@ -105,7 +119,7 @@ try {
   const made = await populate(client);
   const state = await page.context().storageState();
 
-  await check('the first page sends at most 150 KB of scripts', async () => {
+  if (!process.env.UI) await check('the first page sends at most 150 KB of scripts', async () => {
     const first = await visit({ storageState: state });
     const session = await first.context().newCDPSession(first);
     await session.send('Network.enable');
@@ -123,7 +137,8 @@ try {
     if (bytes === 0 || bytes > 150 * 1024) throw new Error(`${bytes} bytes of scripts`);
   });
 
-  if (!only) await actions({ page, check, client, made, settled, visit, berth, state });
+  if (!only || only === 'actions') await actions({ page, check, client, made, settled, visit, berth, state });
+  if (!only || only === 'actions' || only === 'upkeep') await upkeep({ page, check, client, settled, visit, berth, accessible });
 
   const pages = {
     home: '/ui/',
@@ -151,6 +166,29 @@ try {
     'rules': '/ui/access/rules',
     'federation': '/ui/access/federation',
     'why': '/ui/access/why?subject=user:ann&action=push&repository=team/app',
+    'findings': '/ui/vulnerabilities',
+    'package-places': '/ui/vulnerabilities/packages?name=bash',
+    'quarantine': '/ui/vulnerabilities/quarantine',
+    'advisories': '/ui/vulnerabilities/advisories',
+    'image-vulnerabilities': '/ui/repo/team/web/-/image/1.0/vulnerabilities',
+    'image-packages': '/ui/repo/team/web/-/image/1.0/packages',
+    'scanned-tags': '/ui/repo/team/web',
+    'trash-of-repository': '/ui/repo/team/backend/worker/-/trash',
+    'plugins': '/ui/plugins',
+    'plugin': '/ui/plugins/scan-packages',
+    'replication': '/ui/replication',
+    'replication-targets': '/ui/replication/targets',
+    'replication-rules': '/ui/replication/rules',
+    'retention': '/ui/upkeep',
+    'retention-policy': '/ui/upkeep?policy=nightly',
+    'immutability': '/ui/upkeep/immutability',
+    'locks': '/ui/upkeep/locks',
+    'quotas': '/ui/upkeep/quotas',
+    'trash': '/ui/upkeep/trash',
+    'collection': '/ui/upkeep/gc',
+    'scrub': '/ui/upkeep/scrub',
+    'backups': '/ui/upkeep/backups',
+    'doctor': '/ui/upkeep/doctor',
     'audit': '/ui/activity',
     'jobs': '/ui/activity/jobs',
     'schedules': '/ui/activity/schedules',

@@ -49,3 +49,23 @@ export function short(digest: string): string {
 
 /** How a repository is named by a client. */
 export const host = (): string => location.host;
+
+/** Words between blanks and commas. */
+export const words = (text: string): string[] => text.split(/[\s,]+/).filter(Boolean);
+
+/** `10 GB` and `512MiB` as bytes; nothing if it is not a size. */
+export function parseBytes(text: string): number | undefined {
+  const found = /^\s*([\d.]+)\s*([kmgtp]?)(i?)b?\s*$/i.exec(text);
+  if (!found) return undefined;
+  const power = ' kmgtp'.indexOf((found[2] || ' ').toLowerCase());
+  const bytes = Number(found[1]) * (found[3] ? 1024 : 1000) ** power;
+  return Number.isFinite(bytes) ? Math.round(bytes) : undefined;
+}
+
+/** How long something takes or has waited. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.round(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 129_600) return `${Math.round(seconds / 3600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}

@@ -58,6 +58,363 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/advisories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what is known of vulnerabilities */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdvisoryStatusView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/advisories/{source}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Import advisories
+         * @description The body is an export in OSV format: a zip archive, or records one after another. It replaces all that the source had
+         *     before; if anything is wrong with it, nothing changes.
+         */
+        put: {
+            parameters: {
+                query?: {
+                    /** @description where it comes from, for people */
+                    origin?: string;
+                    /** @description leave records out that cannot be used */
+                    skip_invalid?: boolean;
+                };
+                header?: never;
+                path: {
+                    /** @example debian */
+                    source: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdvisorySourceView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        /**
+         * Have advisories fetched
+         * @description By a job; if anything is wrong with what comes, nothing changes.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example debian */
+                    source: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["AdvisoryFetch"];
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["AdvisoryFetchJob"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        /** Remove the advisories of a source */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example debian */
+                    source: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/backups": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the backups that are there
+         * @description Their place is asked, which may take a while.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Backups"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Take a backup
+         * @description It is a job, or the one that waits to begin; backups that are too many go afterwards.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+                /** @description there is no place for it */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/backups/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how backups stand
+         * @description By what Berth has written down: their place is not asked.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BackupStandingView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/backups/{id}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look a backup through
+         * @description A job that rehearses a restore, and fails if not all of it could be restored; its log says what. Of an encrypted backup it
+         *     compares names and sizes alone: this machine cannot read it. `latest` is the latest.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["BackupVerification"];
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/bindings": {
         parameters: {
             query?: never;
@@ -217,6 +574,50 @@ export interface paths {
                 };
             };
         };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/bundled-plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List plugins that come with Berth */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["BundledList"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -446,6 +847,54 @@ export interface paths {
                     };
                     content: {
                         "application/json": components["schemas"]["DirectoryTrial"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/doctor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at this Berth from all sides
+         * @description At its disk, files, database, clock and buckets, and at its public URL as clients see it. It reads the whole database, which
+         *     may take minutes.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Diagnosis"];
                     };
                 };
                 /** @description what was wrong, as everywhere in this registry */
@@ -1090,7 +1539,102 @@ export interface paths {
                         [name: string]: unknown;
                     };
                     content: {
-                        "application/json": components["schemas"]["TrialView"];
+                        "application/json": components["schemas"]["FederationTrialView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gc": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what the latest collections did */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UpkeepRuns"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/gc/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a collection
+         * @description It is a job; if one of the kind waits already, that one is answered.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["GcWish"];
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
                     };
                 };
                 /** @description what was wrong, as everywhere in this registry */
@@ -1350,6 +1894,163 @@ export interface paths {
                 path: {
                     name: string;
                     member: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/immutability": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the rules that make tags immutable
+         * @description Those about repositories that the one who asks manages.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Rules"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make tags immutable
+         * @description Needs `manage` on every pattern of repositories. Tags of signatures and referrers (`sha256-…`, `.sig`, `.att`, `.sbom`)
+         *     are never immutable.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ImmutabilityWish"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImmutabilityView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/immutability/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a rule that makes tags immutable */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ImmutabilityView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Remove a rule that makes tags immutable */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
                 };
                 cookie?: never;
             };
@@ -1650,6 +2351,657 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/locks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List locks
+         * @description Those of one repository for whoever may pull from it, those of all for administrators.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    repository?: string;
+                    n?: number;
+                    last?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Locks"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Lock a repository, a tag or a digest
+         * @description Needs `manage`. What is locked already gets the new lock instead.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["LockWish"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LockView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/locks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a lock */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["LockView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Take a lock off
+         * @description Needs `manage`.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: number;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Find a package in all repositories
+         * @description In those that one may pull from.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description the package, such as `openssl` */
+                    name?: string;
+                    n?: number;
+                    last?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PlacedPackages"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin-files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring a component as a file
+         * @description It is compiled and kept, and not in force: what is answered is what to install it by.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PluginFile"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["KeptFile"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugin-inspections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look what a plugin is and asks for, without installing it */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PluginSource"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["InspectionView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugins": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List installed plugins */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginList"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Install a plugin
+         * @description If it asks for anything, `granted` has to say what it may use: 409 tells what it asks for.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewPlugin"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugins/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a plugin */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Remove a plugin
+         * @description With `keep-data=true` what it keeps stays, for when it comes back.
+         */
+        delete: {
+            parameters: {
+                query?: {
+                    "keep-data"?: boolean;
+                };
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Change a plugin: whether it is in force, its settings, secrets, grants and hooks */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ChangedPlugin"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/plugins/{name}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the last lines of a plugin's log */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginLog"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugins/{name}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Go back to the release before the last upgrade */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/plugins/{name}/upgrade": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Put another release of a plugin in place of the one that is there
+         * @description What the release asks for beyond the one before has to be granted: 409 tells what that is.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PluginUpgrade"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PluginView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/providers": {
         parameters: {
             query?: never;
@@ -1890,6 +3242,827 @@ export interface paths {
                 };
             };
         };
+        trace?: never;
+    };
+    "/quarantine": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List images that are held back
+         * @description In repositories that one may pull from, those that came first before others.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    n?: number;
+                    last?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["HeldImages"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quarantine/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the rules that hold images back */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["QuarantineRules"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quarantine/rules/{rule}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Make or change a rule
+         * @description It is about what is pushed from now on; what is held already stays so.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    rule: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["QuarantineRuleWish"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["QuarantineRuleView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /**
+         * Remove a rule
+         * @description What is held already stays so.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    rule: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List quotas and what is used of them */
+        get: {
+            parameters: {
+                query?: {
+                    n?: number;
+                    last?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Quotas"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        /**
+         * Set what a namespace may hold
+         * @description What is there already stays, also if it is more.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["QuotaWish"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["QuotaView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Remove a quota */
+        delete: {
+            parameters: {
+                query: {
+                    namespace: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/replication/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List replication rules */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationRules"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a replication rule
+         * @description It is about what is pushed from now on; `POST /replication/run` brings what is there already.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewReplicationRule"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationRuleView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/replication/rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a replication rule */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationRuleView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Remove a replication rule
+         * @description What was copied by it stays where it is.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /** Change a replication rule */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReplicationRuleChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationRuleView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/replication/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring content to targets now
+         * @description All that rules are about, one repository of it, or one tag or digest.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReplicationRun"];
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationRunning"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/replication/states": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show what targets have */
+        get: {
+            parameters: {
+                query?: {
+                    target?: string;
+                    repository?: string;
+                    /** @description a tag or digest */
+                    reference?: string;
+                    /** @description only what a target does not have yet */
+                    behind?: boolean;
+                    n?: number;
+                    after?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationStates"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/replication/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List replication targets */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationTargets"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Make a replication target
+         * @description Nothing goes there before a rule says so. The password is sealed, and never shown.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["NewReplicationTarget"];
+                };
+            };
+            responses: {
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationTargetView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/replication/targets/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a replication target */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationTargetView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Remove a replication target, with its rules
+         * @description What was copied there stays there.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Change a replication target
+         * @description What waits for it is tried at once.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ReplicationTargetChange"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ReplicationTargetView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        trace?: never;
+    };
+    "/replication/targets/{name}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look whether a replication target can be used */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CheckedReplicationTarget"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/repositories": {
@@ -2315,6 +4488,264 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/repositories/{name}/quarantine/{digest}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let an image go
+         * @description For those who manage the repository. It is served under its tags from now on, whatever scanners say.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                    digest: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["QuarantineRelease"];
+                };
+            };
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/repositories/{name}/scans/{reference}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what scanners say about an image
+         * @description Of an index: about each of its images.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                    /** @description a tag or a digest */
+                    reference: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScansView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /**
+         * Have an image scanned
+         * @description By every scanner that covers the repository, also if they have looked at it before. Whoever may push may have it scanned.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                    /** @description a tag or a digest */
+                    reference: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScansRequestedView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/repositories/{name}/scans/{reference}/findings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was found in an image
+         * @description The worst first.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description by this one; without it, the first that has a result */
+                    scanner?: string;
+                    /** @description of an index: which of its images */
+                    image?: string;
+                    /** @description at least so bad */
+                    severity?: string;
+                    n?: number;
+                    last?: number;
+                };
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                    /** @description a tag or a digest */
+                    reference: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScanFindings"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/repositories/{name}/scans/{reference}/packages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the packages of an image */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description by this one; without it, the first that has a result */
+                    scanner?: string;
+                    /** @description of an index: which of its images */
+                    image?: string;
+                    n?: number;
+                    last?: number;
+                };
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                    /** @description a tag or a digest */
+                    reference: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ScanPackages"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/repositories/{name}/statistics": {
         parameters: {
             query?: never;
@@ -2588,6 +5019,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/repositories/{name}/tags/{tag}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Point a tag where it pointed before
+         * @description What it pointed at is brought back if it was deleted.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                    tag: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["WhereTo"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RestoredView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/repositories/{name}/timeline": {
         parameters: {
             query?: never;
@@ -2635,6 +5121,429 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/repositories/{name}/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what can be brought back to a repository
+         * @description For those who may push to it.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    n?: number;
+                    before?: string;
+                };
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Trash"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Empty the trash of a repository */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Emptied"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/repositories/{name}/undelete": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bring something back
+         * @description A tag that was deleted, with its manifest if that was deleted, too; or a manifest, with the tags that went with it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    /** @example team%2Fapp */
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["Undelete"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RestoredView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention/dry-run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show what retention would do
+         * @description For each tag the rule that keeps or drops it, and what no tag leads to and is dropped; nothing is changed. Whole
+         *     repositories, some on each page. Needs `manage` on the repository, or an administrator for all.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["DryRunWish"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DryRun"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention/policies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List retention policies
+         * @description Those about repositories that the one who asks manages.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Policies"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention/policies/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show a retention policy */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PolicyView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        /**
+         * Make or change a retention policy
+         * @description Needs `manage` on every pattern of it, and of the one that it replaces.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["PolicyWish"];
+                };
+            };
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["PolicyView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        /** Remove a retention policy */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                204: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/retention/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the runs of retention */
+        get: {
+            parameters: {
+                query?: {
+                    n?: number;
+                    before?: number;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RetentionRuns"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Run retention now */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Asked"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -3000,6 +5909,151 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scrub": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what the latest scrubs did
+         * @description `done` has `blobs` and `bytes` that were read, those that are `damaged` or `missing`, and those that are `whole_again`.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["UpkeepRuns"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scrub/damaged": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List blobs whose bytes are missing or damaged */
+        get: {
+            parameters: {
+                query?: {
+                    n?: number;
+                    last?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DamagedBlobs"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/scrub/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a scrub
+         * @description It is a job; if one waits already, that one is answered.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/json": components["schemas"]["ScrubWish"];
+                };
+            };
+            responses: {
+                202: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["JobView"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
         delete?: never;
         options?: never;
         head?: never;
@@ -3611,6 +6665,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/trash": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what can be brought back
+         * @description Of all repositories, the latest first.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    n?: number;
+                    before?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Trash"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        /**
+         * Empty the trash
+         * @description What is in it cannot be brought back then.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Emptied"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -3929,6 +7064,65 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/vulnerabilities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what was found in all repositories
+         * @description In those that one may pull from, the worst first.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description in this package */
+                    package?: string;
+                    /** @description of this name, such as `CVE-2026-1234` */
+                    id?: string;
+                    /** @description at least so bad */
+                    severity?: string;
+                    /** @description with a version that mends it, or without */
+                    fixed?: boolean;
+                    repository?: string;
+                    n?: number;
+                    last?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Vulnerabilities"];
+                    };
+                };
+                /** @description what was wrong, as everywhere in this registry */
+                default: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["ErrorBody"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/webhooks": {
         parameters: {
             query?: never;
@@ -4225,10 +7419,149 @@ export interface components {
             actions: string[];
             is_public: boolean;
         };
+        /** @description How much is known. */
+        AdvisoryEcosystemView: {
+            /**
+             * Format: int64
+             * @description Pairs of an advisory and a package.
+             */
+            entries: number;
+            name: string;
+        };
+        /** @description Where to fetch advisories from. */
+        AdvisoryFetch: {
+            /** @example https://osv-vulnerabilities.storage.googleapis.com/Debian/all.zip */
+            url: string;
+        };
+        /** @description The job that does it. */
+        AdvisoryFetchJob: {
+            /**
+             * Format: int64
+             * @description Its number; nothing if one waits already.
+             */
+            job?: number | null;
+        };
+        /** @description Where advisories come from. */
+        AdvisorySourceView: {
+            /** Format: int64 */
+            advisories: number;
+            /**
+             * Format: int64
+             * @description Of all advisories when this came.
+             */
+            generation: number;
+            imported_at: string;
+            imported_by: string;
+            name: string;
+            /** @description The URL, or the file that somebody gave. */
+            origin: string;
+            /** Format: int64 */
+            size_bytes: number;
+            /**
+             * Format: int64
+             * @description Records that could not be used.
+             */
+            skipped: number;
+        };
+        /** @description What there is. */
+        AdvisoryStatusView: {
+            ecosystems: components["schemas"]["AdvisoryEcosystemView"][];
+            /**
+             * Format: int64
+             * @description Rises whenever advisories change.
+             */
+            generation: number;
+            sources: components["schemas"]["AdvisorySourceView"][];
+        };
         /** @description One annotation. */
         Annotation: {
             name: string;
             value: string;
+        };
+        /** @description A run that was asked for. */
+        Asked: {
+            /**
+             * Format: int64
+             * @description The job that it is; nothing if another one waits already.
+             */
+            job?: number | null;
+        };
+        /** @description Something that failed. */
+        BackupFailureView: {
+            at: string;
+            reason: string;
+        };
+        /** @description How backups stand. */
+        BackupStandingView: {
+            failure?: components["schemas"]["BackupFailureView"] | null;
+            is_encrypted: boolean;
+            job?: components["schemas"]["JobView"] | null;
+            /**
+             * Format: int32
+             * @description How many are kept; 0: all.
+             */
+            keep: number;
+            last?: components["schemas"]["LastBackupView"] | null;
+            next_run_at?: string | null;
+            /** @description Where backups go; `null`: nowhere, as `backup.directory` and `backup.backend` are not set. */
+            place?: string | null;
+            /** @description `backup.schedule`; `null`: only when somebody asks. */
+            schedule?: string | null;
+            snapshots?: components["schemas"]["SnapshotsView"] | null;
+            /** @description When one was last looked through, and found good. */
+            verified_at?: string | null;
+            /** @description What somebody should look at, in words. */
+            warning?: string | null;
+        };
+        /** @description How to look a backup through. */
+        BackupVerification: {
+            /**
+             * @description Only whether every file is there, and as long as it was.
+             * @default false
+             */
+            quick: boolean;
+        };
+        /** @description A backup. */
+        BackupView: {
+            /** @description The moment that it shows. */
+            at?: string | null;
+            /**
+             * Format: int64
+             * @description Bytes of all blobs in it.
+             */
+            blob_bytes?: number | null;
+            /** Format: int64 */
+            blobs?: number | null;
+            /**
+             * Format: int64
+             * @description Blobs that the registry itself could not read.
+             */
+            damaged?: number | null;
+            /** @description Why nothing else is known of it; `null` if it can be read. */
+            error?: string | null;
+            /** @description Whether the key file is in it. */
+            has_key?: boolean | null;
+            /**
+             * @description Its name; those of later ones sort behind it.
+             * @example 20261125T031500Z-1f0a2b
+             */
+            id: string;
+            is_encrypted?: boolean | null;
+            /** Format: int64 */
+            manifests?: number | null;
+            /** Format: int64 */
+            repositories?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes that had to be sent for it.
+             */
+            sent_bytes?: number | null;
+            /** Format: int64 */
+            tags?: number | null;
+        };
+        /** @description Backups, the latest first. */
+        Backups: {
+            backups: components["schemas"]["BackupView"][];
         };
         /** @description A rule. */
         BindingView: {
@@ -4284,6 +7617,39 @@ export interface components {
         Browsers: {
             sessions: components["schemas"]["Browser"][];
         };
+        /** @description Plugins that come with Berth. */
+        BundledList: {
+            plugins: components["schemas"]["BundledView"][];
+        };
+        /** @description A plugin that comes with Berth. */
+        BundledView: {
+            is_installed: boolean;
+            plugin: components["schemas"]["PluginManifestView"];
+            /** @description What to give as `source`. */
+            source: string;
+        };
+        /** @description What of a plugin is to be changed; what is left out stays. */
+        ChangedPlugin: {
+            /** @description All that it may use. */
+            granted?: string[] | null;
+            /** @description Hooks that are to be used in another way, each as a whole. */
+            hooks?: {
+                [key: string]: Record<string, never>;
+            };
+            is_enabled?: boolean | null;
+            /** @description New values by the names of its secrets; `null` forgets one. */
+            secrets?: {
+                [key: string]: string | null;
+            };
+            /** @description All of its settings. */
+            settings?: Record<string, never> | null;
+        };
+        /** @description What came of looking whether a target can be used. */
+        CheckedReplicationTarget: {
+            is_good: boolean;
+            /** @description What was found. */
+            said: string;
+        };
         /** @description A provider that people may choose. */
         ChoiceView: {
             /** @description `entra`, `google`, `github`, `gitlab`, `keycloak` or `oidc`. */
@@ -4317,6 +7683,37 @@ export interface components {
             /** @description It matches a pattern: `*` for what holds no `/` and no `:`, `**` for anything. */
             like?: string | null;
         };
+        /** @description A blob whose bytes are missing or damaged. It is in no answer until it is pushed again. */
+        DamagedBlobView: {
+            /** @description The digest that the bytes have. */
+            actual?: string | null;
+            digest: string;
+            found_at: string;
+            /** @description `missing` or `damaged`. */
+            reason: string;
+            /** @description Repositories that have it, at most 20. */
+            repositories: string[];
+            /** Format: int64 */
+            size_bytes: number;
+        };
+        /** @description A page of damaged blobs. */
+        DamagedBlobs: {
+            blobs: components["schemas"]["DamagedBlobView"][];
+            /** @description The `last` of the next page. */
+            next?: string | null;
+        };
+        /** @description What becomes of a tag, or of a manifest that no tag leads to. */
+        DecisionView: {
+            digest: string;
+            is_dropped: boolean;
+            repository: string;
+            /** @description Which rule says so: `policy NAME keep 1`, `policy NAME drop 2`, `lock 3`, `immutability rule 4`, `nothing`. */
+            rule: string;
+            /** @description Nothing for a manifest without tags. */
+            tag?: string | null;
+            /** @description What that says. */
+            words: string;
+        };
         /** @description What a webhook was told, the latest first. */
         Deliveries: {
             deliveries: components["schemas"]["JobView"][];
@@ -4325,6 +7722,12 @@ export interface components {
              * @description The `before` of the next page.
              */
             next?: number | null;
+        };
+        /** @description All findings, in the order in which somebody would mend them. */
+        Diagnosis: {
+            findings: components["schemas"]["DoctorFindingView"][];
+            problems: number;
+            warnings: number;
         };
         /** @description Directories in the order in which they are asked about unknown names. */
         Directories: {
@@ -4425,6 +7828,39 @@ export interface components {
             user_base: string;
             user_filter: string;
         };
+        /** @description Something that was looked at. */
+        DoctorFindingView: {
+            /** @description `disk`, `files`, `database`, `blobs`, `clock`, `bucket`, `backup`, `dns`, `tls` or `proxy`. */
+            check: string;
+            /** @description What to do. */
+            mend?: string | null;
+            /** @description `good`, `note`, `warning` (it works, and will not for ever or not for everybody) or `problem` (it does not work). */
+            severity: string;
+            /** @description What was found. */
+            what: string;
+        };
+        /** @description What would become of everything in some repositories. */
+        DryRun: {
+            decisions: components["schemas"]["DecisionView"][];
+            /** @description The `last` of the next page. */
+            next?: string | null;
+        };
+        /** @description What would happen. */
+        DryRunWish: {
+            /** @description In those behind this one. */
+            last?: string;
+            policy?: components["schemas"]["PolicyWish"] | null;
+            /** @description Only in this repository. */
+            repository?: string | null;
+        };
+        /** @description What was done to the trash. */
+        Emptied: {
+            /**
+             * Format: int64
+             * @description Entries that cannot be brought back any more. Their bytes go with later collections.
+             */
+            entries: number;
+        };
         /** @description What every refusal and every failure is answered with. */
         ErrorBody: {
             errors: components["schemas"]["ErrorEntry"][];
@@ -4513,6 +7949,24 @@ export interface components {
         FederationRules: {
             rules: components["schemas"]["FederationRuleView"][];
         };
+        /** @description What would become of a token. */
+        FederationTrialView: {
+            /** @description Who it would be; or why it is nobody. */
+            becomes: string;
+            /** @description What it says. */
+            claims: Record<string, never>;
+            expires_at?: string | null;
+            /** @description What is wrong with the token itself; its claims are not to be believed then. */
+            flaw?: string | null;
+            /** @description Whether it would be let in. */
+            is_accepted: boolean;
+            /** @description The issuer that it names, as it is called here. */
+            issuer?: string | null;
+            /** @description What each rule about its issuer says. */
+            rules: components["schemas"]["TriedRuleView"][];
+            /** @description Whom rules of access may be about when it comes. */
+            subjects: string[];
+        };
         /** @description A file of a layer. */
         FileView: {
             /** Format: int32 */
@@ -4532,6 +7986,42 @@ export interface components {
         /** @description The files of a layer. */
         Files: {
             files: components["schemas"]["FileView"][];
+        };
+        /** @description Something that was found. */
+        FindingView: {
+            /** @description Other names of it. */
+            aliases: string[];
+            /** @description Whether an advisory says so, and not the scanner itself. */
+            by_advisory: boolean;
+            /** @description The first version without it. */
+            fixed_version?: string | null;
+            /** @description `CVE-2026-1234`, or the scanner's own rule. */
+            id: string;
+            links: string[];
+            package?: string | null;
+            /** @description The file that it is about. */
+            path?: string | null;
+            /** @description `unknown`, `negligible`, `low`, `medium`, `high` or `critical`. */
+            severity: string;
+            title: string;
+            version?: string | null;
+        };
+        /** @description A package that was found. */
+        FoundPackageView: {
+            /** @description Whose package it is: `deb`, `npm`, ... */
+            kind: string;
+            licenses: string[];
+            locations: string[];
+            name: string;
+            purl?: string | null;
+            version: string;
+        };
+        /** @description What is wanted of a collection. */
+        GcWish: {
+            /** @description Only say what would go. */
+            dry_run?: boolean;
+            /** @description Look for objects that no row knows, instead; with `dry_run` they are only listed, in the log of the job. */
+            orphans?: boolean;
         };
         /** @description What of a group is to be changed. */
         GroupChange: {
@@ -4577,6 +8067,24 @@ export interface components {
             /** @description In hexadecimal digits. */
             link: string;
         };
+        /** @description An image that is held back. */
+        HeldImageView: {
+            digest: string;
+            held_at: string;
+            /** @description Why, for people. */
+            reason: string;
+            repository: string;
+            /** @description The rule that holds it, or `plugin:NAME`. */
+            rule: string;
+            /** @description Tags that point at it. */
+            tags: string[];
+        };
+        /** @description A page of images that are held, those that came first before others. */
+        HeldImages: {
+            images: components["schemas"]["HeldImageView"][];
+            /** @description The `last` of the next page. */
+            next?: string | null;
+        };
         /** @description A page of a tag's history, the latest step first. */
         History: {
             events: components["schemas"]["TagStep"][];
@@ -4585,6 +8093,41 @@ export interface components {
              * @description The `before` of the next page.
              */
             next?: number | null;
+        };
+        /** @description A hook of an installed plugin. */
+        HookView: {
+            /**
+             * Format: int64
+             * @description Calls that have ended, since Berth was started.
+             */
+            calls: number;
+            /** @description For event sinks: kinds of events; nothing for all. */
+            events: string[];
+            /** @description `open` or `closed`: what happens while it has no answer. */
+            fail: string;
+            /**
+             * Format: int64
+             * @description Those of them without an answer.
+             */
+            failures: number;
+            hook: string;
+            /** Format: int64 */
+            longest_microseconds: number;
+            /** Format: int64 */
+            mean_microseconds: number;
+            /** @description `enforce`, `warn` or `dry-run`. */
+            mode: string;
+            /** @description For admission: `push`, `tag`, `pull`, `delete`, `replicate`. */
+            operations: string[];
+            /**
+             * Format: int32
+             * @description Those with lower numbers are asked first.
+             */
+            order: number;
+            /** @description Patterns of repositories; nothing for all. */
+            repositories: string[];
+            /** @description Until when it is left alone because it keeps failing. */
+            resting_until?: string | null;
         };
         /** @description Who is asking. */
         Identity: {
@@ -4603,6 +8146,45 @@ export interface components {
             session?: components["schemas"]["SessionView"] | null;
             /** @description Whom rules may be about when they ask: `user:ann`, `group:devs`, `everyone`. */
             subjects: string[];
+        };
+        /** @description A rule that makes tags immutable: they may be pushed again with the same digest alone, and not be deleted. */
+        ImmutabilityView: {
+            created_at: string;
+            created_by: string;
+            except_repositories: string[];
+            except_tags: string[];
+            /** Format: int64 */
+            id: number;
+            /** @description Patterns of repositories. */
+            repositories: string[];
+            /** @description Patterns of tags. */
+            tags: string[];
+            why: string;
+        };
+        /** @description A rule to be made. */
+        ImmutabilityWish: {
+            except_repositories?: string[];
+            /** @description `*-dev`. */
+            except_tags?: string[];
+            /** @description `team/app`, `team/*`, `team/**`. */
+            repositories: string[];
+            /** @description `v*`; every tag if this is left out. */
+            tags?: string[] | null;
+            why?: string;
+        };
+        /** @description What a plugin is and asks for, before it is installed. */
+        InspectionView: {
+            artifact?: string | null;
+            /** @description What of `asks` nobody has granted yet. */
+            beyond: string[];
+            component: string;
+            /** @description What to give as `digest` when it is installed, so that it is this and nothing else. */
+            digest: string;
+            /** @description The version that is installed, if one is. */
+            installed_version?: string | null;
+            origin: string;
+            plugin: components["schemas"]["PluginManifestView"];
+            signed_by?: string | null;
         };
         /** @description Somebody whose tokens are looked at. */
         IssuerView: {
@@ -4690,6 +8272,11 @@ export interface components {
              */
             next?: number | null;
         };
+        /** @description A component that was kept. */
+        KeptFile: {
+            /** @description What to give as `source`. */
+            source: string;
+        };
         /** @description A key; its private part is shown to nobody. */
         KeyView: {
             created_at: string;
@@ -4700,6 +8287,23 @@ export interface components {
         /** @description All keys that sign or still verify. */
         Keys: {
             keys: components["schemas"]["KeyView"][];
+        };
+        /** @description The last backup that was taken. */
+        LastBackupView: {
+            /** @description When it was complete. */
+            at: string;
+            /** Format: int64 */
+            blob_bytes: number;
+            /** Format: int64 */
+            blobs: number;
+            /**
+             * Format: int64
+             * @description Blobs that the registry itself could not read.
+             */
+            damaged: number;
+            id: string;
+            /** Format: int64 */
+            sent_bytes: number;
         };
         /** @description Some actions on some repositories. */
         LimitView: {
@@ -4728,6 +8332,55 @@ export interface components {
         /** @description Whether a link is good. */
         LinkState: {
             is_good: boolean;
+        };
+        /** @description A lock. */
+        LockView: {
+            created_at: string;
+            created_by: string;
+            /** Format: int64 */
+            id: number;
+            /** @description Whether it has ended. */
+            is_over: boolean;
+            no_delete: boolean;
+            /** @description It cannot be pulled. */
+            no_read: boolean;
+            /** @description It cannot be changed: tags stay where they are, a repository takes no push. It cannot be deleted either. */
+            no_write: boolean;
+            /** @description A tag or a digest; nothing for the repository as a whole. */
+            reference?: string | null;
+            repository: string;
+            /** @description When it ends by itself. */
+            until?: string | null;
+            why: string;
+        };
+        /** @description A lock to be made. */
+        LockWish: {
+            /** @description Whether it must not be deleted. */
+            no_delete?: boolean;
+            /** @description Whether it must not be pulled. */
+            no_read?: boolean;
+            /** @description Whether it must not be changed. Without any of the three it must neither be changed nor deleted. */
+            no_write?: boolean;
+            /**
+             * @description A tag or a digest; nothing for the repository as a whole.
+             * @example v1.0
+             */
+            reference?: string | null;
+            /** @example team/app */
+            repository: string;
+            /** @description When it ends by itself: RFC 3339. */
+            until?: string | null;
+            /** @description Whoever is stopped by it reads this. */
+            why: string;
+        };
+        /** @description A page of locks. */
+        Locks: {
+            locks: components["schemas"]["LockView"][];
+            /**
+             * Format: int64
+             * @description The `last` of the next page.
+             */
+            next?: number | null;
         };
         /** @description A webhook with its secret. */
         MadeWebhook: {
@@ -4803,6 +8456,65 @@ export interface components {
         NewKey: {
             id: string;
         };
+        /** @description A plugin to be installed. */
+        NewPlugin: {
+            /** @description The `digest` that the inspection gave, so that what is installed is what was looked at. */
+            digest?: string | null;
+            /** @description What it may use, of what it asks for; has to be there if it asks for anything. */
+            granted?: string[] | null;
+            /** @description By the name of the hook: `fail`, `mode`, `order`, `repositories`, `limits`. */
+            hooks?: {
+                [key: string]: Record<string, never>;
+            };
+            /** @description It is in force, if this is left out. */
+            is_enabled?: boolean | null;
+            key?: string | null;
+            password?: string | null;
+            /** @description Values by the names of its secrets. */
+            secrets?: {
+                [key: string]: string;
+            };
+            settings?: Record<string, never>;
+            /**
+             * @description As of `POST /plugin-inspections`.
+             * @example bundled:freeze
+             */
+            source: string;
+            username?: string | null;
+        };
+        /** @description A rule to be made. */
+        NewReplicationRule: {
+            deletions?: boolean;
+            is_enabled?: boolean | null;
+            labels?: string[];
+            name: string;
+            on_push?: boolean | null;
+            platforms?: string[];
+            repositories?: string[];
+            schedule?: string | null;
+            tags?: string[];
+            target: string;
+            versions?: string | null;
+        };
+        /** @description A target to be made: with `url` or `plugin`. */
+        NewReplicationTarget: {
+            authorities?: string | null;
+            /** Format: int64 */
+            bytes_per_second?: number | null;
+            /** Format: int64 */
+            chunk_bytes?: number | null;
+            is_paused?: boolean;
+            name: string;
+            naming?: string | null;
+            /** Format: int32 */
+            parallel?: number | null;
+            password?: string | null;
+            /** @description The name of an installed plugin. */
+            plugin?: string | null;
+            /** @description The address of another registry: `https://HOST`, or `http://HOST` without TLS. */
+            url?: string | null;
+            username?: string | null;
+        };
         /** @description A robot to be made. What it may do is said by rules about `robot:NAME`, and it gets in by tokens. */
         NewRobot: {
             description?: string;
@@ -4869,6 +8581,153 @@ export interface components {
             before?: string | null;
             /** Format: password */
             password: string;
+        };
+        /** @description A package, and where it is. */
+        PlacedPackage: {
+            /** @description The image. */
+            digest: string;
+            package: components["schemas"]["FoundPackageView"];
+            repository: string;
+            scanner: string;
+        };
+        /** @description A page of places where a package is. */
+        PlacedPackages: {
+            /** @description The `last` of the next page. */
+            next?: string | null;
+            packages: components["schemas"]["PlacedPackage"][];
+        };
+        /** @description A component that somebody brings. */
+        PluginFile: {
+            /** @description The bytes of the component in base64, `plugin.toml` inside. */
+            component: string;
+        };
+        /** @description A line of a plugin's log. */
+        PluginLine: {
+            at: string;
+            /** @description What there is to search for. */
+            fields: {
+                [key: string]: string;
+            };
+            hook?: string | null;
+            /** @description `trace`, `debug`, `info`, `warn` or `error`. */
+            level: string;
+            message: string;
+            /** @description The request or the job. */
+            request_id: string;
+        };
+        /** @description All installed plugins. */
+        PluginList: {
+            plugins: components["schemas"]["PluginView"][];
+        };
+        /** @description The last lines of a plugin's log, the oldest first. */
+        PluginLog: {
+            lines: components["schemas"]["PluginLine"][];
+        };
+        /** @description What can be said of a plugin by its `plugin.toml` alone. */
+        PluginManifestView: {
+            /** @description What it would like to use: `http https://api.example`, `secret token`, `key-value 1MiB`, `image metadata`. */
+            asks: string[];
+            description: string;
+            /** @description What it can do: `admission`, `authenticator`, `authorizer`, `scanner`, `replication-target`, `event-sink`. */
+            hooks: string[];
+            license?: string | null;
+            name: string;
+            /** @description Its settings, as a JSON Schema. */
+            schema: Record<string, never>;
+            /** @description Names of the secrets that it would like to read. */
+            secrets: string[];
+            version: string;
+        };
+        /** @description Where a plugin comes from. */
+        PluginSource: {
+            /** @description The digest that it has to have. */
+            digest?: string | null;
+            /** @description A public key (PEM) that has to have signed it, beside those that the configuration trusts. */
+            key?: string | null;
+            /** @description Their password there; it is not kept. */
+            password?: string | null;
+            /**
+             * @description `bundled:NAME`, a reference such as `registry.example/acme/label-policy:1`, one without a registry for a repository of
+             *     this one, or what `POST /plugin-files` gave.
+             * @example bundled:freeze
+             */
+            source: string;
+            /** @description A user's name at the other registry. */
+            username?: string | null;
+        };
+        /** @description Another release of a plugin. */
+        PluginUpgrade: {
+            digest?: string | null;
+            /** @description What it may use; has to be there if the release asks for more than the one before. */
+            granted?: string[] | null;
+            key?: string | null;
+            password?: string | null;
+            /** @description Where from; where it came from before, if this is left out. */
+            source?: string | null;
+            username?: string | null;
+        };
+        /** @description An installed plugin. */
+        PluginView: {
+            /** @description The digest of the artifact that it came as. */
+            artifact?: string | null;
+            asks: string[];
+            changed_at: string;
+            /** @description The digest of its component. */
+            component: string;
+            description: string;
+            /** @description What it may use. */
+            granted: string[];
+            hooks: components["schemas"]["HookView"][];
+            installed_at: string;
+            installed_by: string;
+            /** @description Whether the configuration decides about it, so that it cannot be changed here. */
+            is_declared: boolean;
+            is_enabled: boolean;
+            license?: string | null;
+            name: string;
+            /** @description What it asks for and may not use, or not as much. */
+            not_granted: string[];
+            /** @description Where it came from: a reference, `bundled:NAME` or a file. */
+            origin: string;
+            /** @description The version before the last upgrade, to go back to. */
+            previous_version?: string | null;
+            /** @description Why it is broken. */
+            problem?: string | null;
+            /** @description Its settings, as a JSON Schema. */
+            schema: Record<string, never>;
+            secrets: components["schemas"]["SecretView"][];
+            settings: Record<string, never>;
+            /** @description The key that has signed it. */
+            signed_by?: string | null;
+            /** @description `in-force`, `disabled` or `broken`. */
+            state: string;
+            version: string;
+        };
+        /** @description The policies. */
+        Policies: {
+            policies: components["schemas"]["PolicyView"][];
+        };
+        /** @description A policy: what keeps wins over what drops, and what nothing drops is kept. */
+        PolicyView: {
+            /** @description Rules such as `{"older_than": "90d", "among": "pr-*"}`. */
+            drop: Record<string, never>[];
+            except_repositories: string[];
+            /** @description Rules such as `{"newest": 10}`. */
+            keep: Record<string, never>[];
+            name: string;
+            repositories: string[];
+            updated_at: string;
+            updated_by: string;
+        };
+        /** @description A policy to be made. */
+        PolicyWish: {
+            /** @description `older_than`, `not_pulled_for`, `untagged`, `tag` or `beyond_newest`; with `among`, of these tags alone. */
+            drop: Record<string, never>[];
+            except_repositories?: string[];
+            /** @description `newest`, `semver`, `pushed_within`, `pulled_within`, `tag` or `referrer`; with `among`, of these tags alone. */
+            keep?: Record<string, never>[];
+            /** @description `team/app`, `team/*`, `team/**`. */
+            repositories: string[];
         };
         /** @description A sign-in provider. */
         ProviderView: {
@@ -4949,6 +8808,87 @@ export interface components {
         Providers: {
             providers: components["schemas"]["ProviderView"][];
         };
+        /** @description Why something is let go. */
+        QuarantineRelease: {
+            /** @description For the audit trail. */
+            reason?: string;
+        };
+        /** @description A rule that holds pushed images back. */
+        QuarantineRuleView: {
+            made_at: string;
+            made_by: string;
+            name: string;
+            repositories: string[];
+            /** @description Who may pull by digest meanwhile. */
+            scanners: string[];
+            /** @description Findings of this severity or worse hold an image; nothing if to be scanned is enough. */
+            severity?: string | null;
+        };
+        /** @description A rule to be made or changed. */
+        QuarantineRuleWish: {
+            /** @description Patterns of repositories, such as `prod/**`. */
+            repositories: string[];
+            /** @description Who may pull by digest meanwhile: `robot:trivy`, `group:security`. */
+            scanners?: string[];
+            /** @description Findings of this severity or worse hold an image; nothing: to be scanned is enough. */
+            severity?: string | null;
+        };
+        /** @description All rules. */
+        QuarantineRules: {
+            rules: components["schemas"]["QuarantineRuleView"][];
+        };
+        /** @description A quota, and how much of it is used. */
+        QuotaView: {
+            /**
+             * Format: int64
+             * @description Bytes of blobs and manifests; `null`: no limit.
+             */
+            bytes?: number | null;
+            /**
+             * @description `team` is the repository `team` and all below `team/`; `*` is the whole registry.
+             * @example team
+             */
+            namespace: string;
+            /** Format: int64 */
+            tags?: number | null;
+            updated_at: string;
+            updated_by: string;
+            /**
+             * Format: int64
+             * @description Bytes of one blob.
+             */
+            upload_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description A blob counts once, however many repositories of the namespace have it.
+             */
+            used_bytes: number;
+            /** Format: int64 */
+            used_tags: number;
+        };
+        /** @description What a namespace may hold; what is not named is not limited. */
+        QuotaWish: {
+            /**
+             * Format: int64
+             * @description Bytes of blobs and manifests.
+             */
+            bytes?: number | null;
+            /** @description `team` is the repository `team` and all below `team/`; `*` is the whole registry. */
+            namespace: string;
+            /** Format: int64 */
+            tags?: number | null;
+            /**
+             * Format: int64
+             * @description Bytes of one blob.
+             */
+            upload_bytes?: number | null;
+        };
+        /** @description A page of quotas, in the order of their namespaces. */
+        Quotas: {
+            /** @description The `last` of the next page. */
+            next?: string | null;
+            quotas: components["schemas"]["QuotaView"][];
+        };
         /** @description A delivery that was asked for. */
         Redelivery: {
             /**
@@ -4969,6 +8909,150 @@ export interface components {
         /** @description What refers to a manifest. */
         Referrers: {
             referrers: components["schemas"]["ReferrerView"][];
+        };
+        /** @description What of a rule is to be changed; what is left out stays. An empty text takes `versions` or `schedule` away. */
+        ReplicationRuleChange: {
+            deletions?: boolean | null;
+            is_enabled?: boolean | null;
+            labels?: string[] | null;
+            on_push?: boolean | null;
+            platforms?: string[] | null;
+            repositories?: string[] | null;
+            schedule?: string | null;
+            tags?: string[] | null;
+            versions?: string | null;
+        };
+        /** @description What goes to a target. */
+        ReplicationRuleView: {
+            created_at: string;
+            created_by: string;
+            /** @description Whether what is deleted here is deleted there. */
+            deletions: boolean;
+            is_enabled: boolean;
+            /** @description Labels or annotations that the image has, as `KEY` or `KEY=VALUE`. */
+            labels: string[];
+            name: string;
+            /** @description When that is next. */
+            next_run_at?: string | null;
+            /** @description Whether a push is followed at once. */
+            on_push: boolean;
+            /** @description Of an index only the images for these; none: all. */
+            platforms: string[];
+            /** @description Repositories, as globs; none: all. */
+            repositories: string[];
+            /** @description When all of it is looked at again: a cron expression. */
+            schedule?: string | null;
+            /** @description Tags, as globs; none: all. */
+            tags: string[];
+            target: string;
+            /** @description Tags that are versions in this range. */
+            versions?: string | null;
+        };
+        /** @description All rules, by name. */
+        ReplicationRules: {
+            rules: components["schemas"]["ReplicationRuleView"][];
+        };
+        /** @description What is to be brought to targets now; all that rules are about, if nothing is named. */
+        ReplicationRun: {
+            /** @description A tag or digest of the repository. */
+            reference?: string | null;
+            repository?: string | null;
+            /** @description Only to this target. What is named goes there whatever rules say. */
+            target?: string | null;
+        };
+        /** @description Where it goes. */
+        ReplicationRunning: {
+            targets: string[];
+        };
+        /** @description What a target has of one tag or digest. */
+        ReplicationStateView: {
+            /** @description Since when it is behind. */
+            behind_since?: string | null;
+            /**
+             * Format: int64
+             * @description Attempts in a row that failed.
+             */
+            failures: number;
+            /**
+             * Format: int64
+             * @description For how many seconds.
+             */
+            lag_seconds: number;
+            /** @description Why the last one failed, or what came of it. */
+            reason?: string | null;
+            /** @description A tag or digest. */
+            reference: string;
+            repository: string;
+            /**
+             * Format: int64
+             * @description Bytes that were sent for it, in all.
+             */
+            sent_bytes: number;
+            /** @description `even`: it has what is here; `behind`: it does not yet; `failing`: the last attempt has failed. */
+            state: string;
+            target: string;
+            /** @description The digest that the target has. */
+            there?: string | null;
+            /** @description Since when. */
+            there_at?: string | null;
+        };
+        /** @description A page of what targets have, by target, repository and tag. */
+        ReplicationStates: {
+            /** @description The `after` of the next page. */
+            next?: string | null;
+            states: components["schemas"]["ReplicationStateView"][];
+        };
+        /** @description What of a target is to be changed; what is left out stays. `0` takes a bound away. */
+        ReplicationTargetChange: {
+            authorities?: string | null;
+            /** Format: int64 */
+            bytes_per_second?: number | null;
+            /** Format: int64 */
+            chunk_bytes?: number | null;
+            is_paused?: boolean | null;
+            naming?: string | null;
+            /** Format: int32 */
+            parallel?: number | null;
+            password?: string | null;
+            plugin?: string | null;
+            url?: string | null;
+            username?: string | null;
+        };
+        /** @description A place that content is copied to. */
+        ReplicationTargetView: {
+            /** @description Certificates (PEM) of authorities that are trusted beside the system's. */
+            authorities: string;
+            /**
+             * Format: int64
+             * @description Bytes a second at most, of all blobs together.
+             */
+            bytes_per_second?: number | null;
+            /**
+             * Format: int64
+             * @description Blobs are sent in pieces of at most this many bytes.
+             */
+            chunk_bytes?: number | null;
+            created_at: string;
+            created_by: string;
+            is_paused: boolean;
+            /** @description `registry` or `plugin`. */
+            kind: string;
+            name: string;
+            /** @description What a repository is called there: `{repository}` is its name here, `{name}` the last part of it. */
+            naming: string;
+            /**
+             * Format: int32
+             * @description How many blobs are on their way at the same time.
+             */
+            parallel: number;
+            /** @description The address of a registry, or the name of a plugin. */
+            place: string;
+            /** @description Who we are there. */
+            username?: string | null;
+        };
+        /** @description All targets, by name. */
+        ReplicationTargets: {
+            targets: components["schemas"]["ReplicationTargetView"][];
         };
         /** @description A page of repositories. */
         Repositories: {
@@ -5009,6 +9093,39 @@ export interface components {
         /** @description A repository over time. Days without anything are left out. */
         RepositoryStatistics: {
             traffic: components["schemas"]["Traffic"][];
+        };
+        /** @description What is there again. */
+        RestoredView: {
+            digest: string;
+            tags: string[];
+        };
+        /** @description A run. */
+        RetentionRunView: {
+            /** Format: int64 */
+            dropped_manifests: number;
+            /** Format: int64 */
+            dropped_tags: number;
+            /** @description Nothing while it goes on, or if it broke off. */
+            finished_at?: string | null;
+            /**
+             * Format: int64
+             * @description The job that it is.
+             */
+            job: number;
+            /** Format: int64 */
+            kept_tags: number;
+            /** Format: int64 */
+            repositories: number;
+            started_at: string;
+        };
+        /** @description A page of runs, the latest first. */
+        RetentionRuns: {
+            /**
+             * Format: int64
+             * @description The `before` of the next page.
+             */
+            next?: number | null;
+            runs: components["schemas"]["RetentionRunView"][];
         };
         /** @description What of a robot is to be changed; what is left out stays. */
         RobotChange: {
@@ -5062,6 +9179,70 @@ export interface components {
             role?: string | null;
             subject: string;
         };
+        /** @description The rules that make tags immutable. */
+        Rules: {
+            rules: components["schemas"]["ImmutabilityView"][];
+        };
+        /** @description A page of findings, the worst first. */
+        ScanFindings: {
+            findings: components["schemas"]["FindingView"][];
+            /**
+             * Format: int64
+             * @description The `last` of the next page.
+             */
+            next?: number | null;
+        };
+        /** @description A page of packages. */
+        ScanPackages: {
+            /**
+             * Format: int64
+             * @description The `last` of the next page.
+             */
+            next?: number | null;
+            packages: components["schemas"]["FoundPackageView"][];
+        };
+        /** @description What one scanner says about one image. */
+        ScanReportView: {
+            /** @description The image; of an index, one of those that it lists. */
+            digest: string;
+            findings: components["schemas"]["SeverityView"];
+            /** @description When the result came that is here; nothing while there is none. */
+            finished_at?: string | null;
+            /**
+             * Format: int64
+             * @description Findings that a newer version mends.
+             */
+            fixable: number;
+            /**
+             * Format: int64
+             * @description Of the advisories that the packages were matched with.
+             */
+            generation: number;
+            /** Format: int64 */
+            packages: number;
+            /** @description Why it failed. */
+            reason?: string | null;
+            requested_at: string;
+            scanner: string;
+            scanner_version?: string | null;
+            started_at?: string | null;
+            /** @description `waiting`, `running`, `done` or `failed`. What was found before stays until something else is. */
+            state: string;
+        };
+        /** @description What is looked at now. */
+        ScansRequestedView: {
+            /** @description Images. */
+            images: string[];
+            /** @description The scanners that look at each of them. */
+            scanners: string[];
+        };
+        /** @description What is known of an image. */
+        ScansView: {
+            digest: string;
+            /** @description Why it is held back, if it is. */
+            held?: string | null;
+            reports: components["schemas"]["ScanReportView"][];
+        };
         /** @description Something that is done again and again. */
         ScheduleView: {
             /**
@@ -5084,6 +9265,13 @@ export interface components {
         /** @description All of them. */
         Schedules: {
             schedules: components["schemas"]["ScheduleView"][];
+        };
+        /** @description What is wanted of a scrub: nothing can be chosen yet. */
+        ScrubWish: Record<string, never>;
+        /** @description A secret of a plugin; its value is never shown. */
+        SecretView: {
+            is_set: boolean;
+            name: string;
         };
         /** @description A browser that is signed in. */
         SessionView: {
@@ -5116,11 +9304,35 @@ export interface components {
             token: string;
             username: string;
         };
+        /** @description How many findings there are of each severity. */
+        SeverityView: {
+            /** Format: int64 */
+            critical: number;
+            /** Format: int64 */
+            high: number;
+            /** Format: int64 */
+            low: number;
+            /** Format: int64 */
+            medium: number;
+            /** Format: int64 */
+            negligible: number;
+            /** Format: int64 */
+            unknown: number;
+        };
         /** @description Signing in with a password. */
         SignIn: {
             /** Format: password */
             password: string;
             username: string;
+        };
+        /** @description Snapshots of the database in the bucket of the blobs. */
+        SnapshotsView: {
+            /** @description The moment that it shows. */
+            at?: string | null;
+            /** @description Why none can be written. */
+            failure?: string | null;
+            /** @description The last one. */
+            id?: string | null;
         };
         /** @description The registry over time. Days without anything are left out. */
         Statistics: {
@@ -5175,6 +9387,7 @@ export interface components {
         /** @description A tag, as the API shows it. */
         TagView: {
             digest: string;
+            findings?: components["schemas"]["SeverityView"] | null;
             media_type: string;
             name: string;
             /** Format: int64 */
@@ -5267,28 +9480,36 @@ export interface components {
              */
             pushes: number;
         };
+        /** @description A page of the trash, the latest first. */
+        Trash: {
+            /** @description The `before` of the next page. */
+            next?: string | null;
+            trash: components["schemas"]["TrashView"][];
+        };
+        /** @description Something that can be brought back. */
+        TrashView: {
+            deleted_at: string;
+            deleted_by: string;
+            /** @description What the tag pointed at, or the manifest. */
+            digest: string;
+            /** @description `moved` or `deleted`. */
+            reason: string;
+            /** @example team/app */
+            repository: string;
+            /**
+             * Format: int64
+             * @description Bytes of the manifest and of everything that it describes.
+             */
+            size_bytes: number;
+            /** @description The tag; `null` for a manifest. */
+            tag?: string | null;
+            /** @description Until when it can be brought back. */
+            until: string;
+        };
         /** @description A token to be tried. */
         Trial: {
             /** Format: password */
             token: string;
-        };
-        /** @description What would become of a token. */
-        TrialView: {
-            /** @description Who it would be; or why it is nobody. */
-            becomes: string;
-            /** @description What it says. */
-            claims: Record<string, never>;
-            expires_at?: string | null;
-            /** @description What is wrong with the token itself; its claims are not to be believed then. */
-            flaw?: string | null;
-            /** @description Whether it would be let in. */
-            is_accepted: boolean;
-            /** @description The issuer that it names, as it is called here. */
-            issuer?: string | null;
-            /** @description What each rule about its issuer says. */
-            rules: components["schemas"]["TriedRuleView"][];
-            /** @description Whom rules of access may be about when it comes. */
-            subjects: string[];
         };
         /** @description How a directory is to be tried. */
         TrialWish: {
@@ -5310,6 +9531,33 @@ export interface components {
         /** @description What is shut out, or let in again. */
         TrustSwitch: {
             is_disabled: boolean;
+        };
+        /** @description What is to be brought back: one of both. */
+        Undelete: {
+            digest?: string | null;
+            tag?: string | null;
+        };
+        /** @description A run. */
+        UpkeepRunView: {
+            /**
+             * @description What it did: rows that were `examined` and those of them that were `kept`, `manifests`, `links` (blobs that repositories
+             *     let go of), `blobs` with their `bytes`, entries of the `trash` whose time was over, and `objects` that were removed.
+             */
+            done: Record<string, never>;
+            /** @description `null` if it runs, or waits to go on. */
+            finished_at?: string | null;
+            /** Format: int64 */
+            id: number;
+            /**
+             * Format: int64
+             * @description The job that did it; jobs are forgotten sooner than runs.
+             */
+            job: number;
+            started_at: string;
+        };
+        /** @description The latest runs. */
+        UpkeepRuns: {
+            runs: components["schemas"]["UpkeepRunView"][];
         };
         /** @description What of a user is to be changed; what is left out stays. */
         UserChange: {
@@ -5354,9 +9602,23 @@ export interface components {
             head: components["schemas"]["Head"];
             is_whole: boolean;
         };
+        /** @description A page of findings of all repositories, the worst first. */
+        Vulnerabilities: {
+            /** @description The `last` of the next page. */
+            next?: string | null;
+            vulnerabilities: components["schemas"]["Vulnerability"][];
+        };
+        /** @description Something that was found, and where. */
+        Vulnerability: {
+            /** @description The image. */
+            digest: string;
+            finding: components["schemas"]["FindingView"];
+            repository: string;
+            scanner: string;
+        };
         /** @description Something that asks for attention. */
         Warning: {
-            /** @description `disk`, `jobs`, `webhook`, `tls`. */
+            /** @description `backup`, `disk`, `jobs`, `webhook`, `tls`. */
             kind: string;
             /** @description What is wrong, and what to do. */
             message: string;
@@ -5405,6 +9667,16 @@ export interface components {
         /** @description All webhooks. */
         Webhooks: {
             webhooks: components["schemas"]["WebhookView"][];
+        };
+        /** @description Where a tag is to point again: neither of both means where it pointed before its last step. */
+        WhereTo: {
+            /**
+             * @description Where it pointed at this moment.
+             * @example 2026-11-24T10:05:09Z
+             */
+            at?: string | null;
+            /** @description At this manifest. */
+            to?: string | null;
         };
         /** @description A group with its members. */
         WholeGroup: {

@@ -30,7 +30,11 @@ const pages: [string, () => Promise<Loaded>, Options?][] = [
   ['/activity/jobs/:id', () => import('./activity/Job.svelte')],
   ['/activity/webhooks/:name', () => import('./activity/Webhook.svelte')],
   ['/activity/:part?', () => import('./activity/Activity.svelte')],
+  ['/plugins/:name?', () => import('./plugins/Plugins.svelte')],
+  ['/replication/:part?', () => import('./replication/Replication.svelte')],
   ['/settings/:part?', () => import('./Settings.svelte')],
+  ['/upkeep/:part?', () => import('./upkeep/Upkeep.svelte')],
+  ['/vulnerabilities/:part?', () => import('./vulnerabilities/Vulnerabilities.svelte')],
 ];
 
 /** `/repo/NAME`, `/repo/NAME/-/PART`, `/repo/NAME/-/image/REFERENCE` … */

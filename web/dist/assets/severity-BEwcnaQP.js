@@ -1,0 +1,1 @@
+var e=[`critical`,`high`,`medium`,`low`,`negligible`,`unknown`],t=e=>({critical:`bad`,high:`bad`,medium:`warn`})[e]??``,n=t=>e.filter(e=>t[e]>0).map(e=>[e,t[e]]),r=e=>n(e).map(([e,t])=>`${t} ${e}`).join(`, `)||`nothing`;export{t as i,r as n,n as r,e as t};
