@@ -1,6 +1,7 @@
 //! Replication: from one whole Berth to another, and to what is not Berth.
 
 mod copies;
+mod distribution;
 mod faults;
 mod manage;
 

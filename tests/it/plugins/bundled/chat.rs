@@ -111,10 +111,11 @@ async fn what_was_said_is_not_said_again_when_the_chat_falls_silent() {
     let host = Host::start().await;
     let chat = Receiver::start().await;
     chat.answer(|asked| (if asked.json()["text"] == "bob" { 503 } else { 200 }, Vec::new()));
-    let name = host.install_bundled_with("notify-chat", json!({ "template": "{actor}" }), |terms| {
-        terms.granted = granted(&chat);
-        terms.secrets.insert("url".into(), berth::secret::Secret::new(chat.url()));
-    });
+    let name =
+        host.install_bundled_with("notify-chat", json!({ "template": "{actor}" }), |terms| {
+            terms.granted = granted(&chat);
+            terms.secrets.insert("url".into(), berth::secret::Secret::new(chat.url()));
+        });
     let name = name.await;
     let context = CallContext::new("job");
     let events = ["ann", "bob", "cat"].map(|actor| event(1, actor));

@@ -5,16 +5,13 @@ use std::path::Path;
 use berth::oci::MediaType;
 use serde_json::{Value, json};
 
-use super::install;
+use super::{even, replicating};
 use crate::copy::Person;
 use crate::support::servers::Kind;
 use crate::support::{Blob, Bucket, Client, Image, TestApp, eventually};
 
 /// A Berth that brings everything into a bucket.
 async fn start(bucket: &Bucket, rule: Value) -> (TestApp, Client) {
-    let berth = TestApp::start().await;
-    berth.app.start_worker();
-    let admin = berth.admin().await;
     let wish = json!({
         "settings": {
             "endpoint": bucket.options["endpoint"], "bucket": bucket.options["bucket"],
@@ -30,24 +27,7 @@ async fn start(bucket: &Bucket, rule: Value) -> (TestApp, Client) {
             "secret access-key-id", "secret secret-access-key",
         ],
     });
-    install(&berth, &admin, "replicate-s3-layout", wish).await;
-    let target = json!({ "name": "bucket", "plugin": "replicate-s3-layout" });
-    admin.post_json("/api/v1/replication/targets", target).await.status(201);
-    let mut wish = json!({ "name": "all", "target": "bucket" });
-    wish.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
-    admin.post_json("/api/v1/replication/rules", wish).await.status(201);
-    (berth, admin)
-}
-
-/// What the target has of a tag, once that is so.
-async fn even(admin: &Client, repository: &str, reference: &str, there: Option<&str>) -> Value {
-    let query = format!("repository={repository}&reference={reference}");
-    eventually(&format!("{repository}:{reference} at {there:?}"), async || {
-        let path = format!("/api/v1/replication/states?{query}");
-        let state = admin.get(&path).await.ok().json()["states"][0].clone();
-        (state["state"] == "even" && state["there"].as_str() == there).then_some(state)
-    })
-    .await
+    replicating("replicate-s3-layout", wish, rule).await
 }
 
 /// Brings what is in the bucket into a directory.
@@ -63,7 +43,7 @@ async fn fetch(bucket: &Bucket, directory: &Path) {
 #[tokio::test]
 async fn a_bucket_gets_a_layout_that_others_read() {
     let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
-    let (_berth, admin) = start(&bucket, json!({})).await;
+    let (berth, admin) = start(&bucket, json!({})).await;
     // An index over two images, with a signature.
     let layer = Blob::random(6 << 20, 11);
     let images = ["amd64", "arm64"].map(|architecture| {
@@ -79,7 +59,8 @@ async fn a_bucket_gets_a_layout_that_others_read() {
     let index = format!("{index}\n");
     let put = admin.put_manifest("team/app", "v1", MediaType::OCI_INDEX, index.clone()).await;
     let digest = put.status(201).header("docker-content-digest").to_owned();
-    let subject = json!({ "mediaType": MediaType::OCI_INDEX, "digest": digest, "size": index.len() });
+    let subject =
+        json!({ "mediaType": MediaType::OCI_INDEX, "digest": digest, "size": index.len() });
     let more = json!({ "artifactType": "application/x.sig", "subject": subject });
     let signature = Image::new(vec![Blob::new("signature")], more);
     for blob in signature.blobs() {
@@ -90,13 +71,13 @@ async fn a_bucket_gets_a_layout_that_others_read() {
         .put_manifest("team/app", own.as_str(), signature.media_type(), signature.manifest())
         .await
         .status(201);
-    even(&admin, "team/app", "v1", Some(&digest)).await;
-    even(&admin, "team/app", own.as_str(), Some(own.as_str())).await;
+    even((&berth, &admin), "team/app", "v1", Some(&digest)).await;
+    even((&berth, &admin), "team/app", own.as_str(), Some(own.as_str())).await;
 
     // What has gone there once is not sent again.
     let next = Image::new(vec![layer.clone(), Blob::new("next")], json!({}));
     let second = admin.push("team/app", "v2", &next).await;
-    let state = even(&admin, "team/app", "v2", Some(second.as_str())).await;
+    let state = even((&berth, &admin), "team/app", "v2", Some(second.as_str())).await;
     assert!(state["sent_bytes"].as_u64().unwrap() < 1000, "{state}");
 
     let ann = Person::new();
@@ -120,15 +101,15 @@ async fn a_bucket_gets_a_layout_that_others_read() {
 #[tokio::test]
 async fn a_tag_that_goes_here_goes_in_the_bucket() {
     let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
-    let (_berth, admin) = start(&bucket, json!({ "deletions": true })).await;
+    let (berth, admin) = start(&bucket, json!({ "deletions": true })).await;
     let first = admin.push("team/app", "v1", &Image::of(["first"])).await;
     let second = admin.push("team/app", "v2", &Image::of(["second"])).await;
-    even(&admin, "team/app", "v1", Some(first.as_str())).await;
-    even(&admin, "team/app", "v2", Some(second.as_str())).await;
+    even((&berth, &admin), "team/app", "v1", Some(first.as_str())).await;
+    even((&berth, &admin), "team/app", "v2", Some(second.as_str())).await;
     let moved = admin.push("team/app", "v1", &Image::of(["moved"])).await;
-    even(&admin, "team/app", "v1", Some(moved.as_str())).await;
+    even((&berth, &admin), "team/app", "v1", Some(moved.as_str())).await;
     admin.delete("/v2/team/app/manifests/v2").await.status(202);
-    even(&admin, "team/app", "v2", None).await;
+    even((&berth, &admin), "team/app", "v2", None).await;
     let index = bucket.operator().read("team/app/index.json").await.unwrap().to_bytes();
     let index: Value = serde_json::from_slice(&index).unwrap();
     let listed: Vec<_> = index["manifests"].as_array().unwrap().iter().collect();

@@ -3,12 +3,15 @@
 mod chat;
 mod layout;
 mod logins;
+mod registry;
+
+use std::time::Duration;
 
 use berth::plugin::Bundled;
 use serde_json::{Value, json};
 
 use super::installed::{keep, warm};
-use crate::support::{Client, TestApp};
+use crate::support::{Client, TestApp, eventually};
 
 /// Wishes for a plugin, and what came of that.
 async fn install(berth: &TestApp, admin: &Client, name: &str, more: Value) -> Value {
@@ -30,4 +33,37 @@ async fn change(admin: &Client, name: &str, more: Value) {
 fn grant(url: &str) -> String {
     let end = url["http://".len()..].find('/').map_or(url.len(), |at| at + "http://".len());
     format!("http {}", &url[..end])
+}
+
+/// A Berth that brings everything to a target `there`, which a plugin is.
+async fn replicating(plugin: &str, wish: Value, rule: Value) -> (TestApp, Client) {
+    // Requests to buckets are signed for a moment, which the service compares with its own.
+    let berth = TestApp::start_now(|_| {}).await;
+    berth.app.start_worker();
+    let admin = berth.admin().await;
+    install(&berth, &admin, plugin, wish).await;
+    let target = json!({ "name": "there", "plugin": plugin });
+    admin.post_json("/api/v1/replication/targets", target).await.status(201);
+    let mut wish = json!({ "name": "all", "target": "there" });
+    wish.as_object_mut().unwrap().extend(rule.as_object().unwrap().clone());
+    admin.post_json("/api/v1/replication/rules", wish).await.status(201);
+    (berth, admin)
+}
+
+/// What the target has of a tag, once that is so.
+async fn even(
+    (berth, admin): (&TestApp, &Client),
+    repository: &str,
+    reference: &str,
+    there: Option<&str>,
+) -> Value {
+    let query = format!("repository={repository}&reference={reference}");
+    eventually(&format!("{repository}:{reference} at {there:?}"), async || {
+        // One job at a time writes there; the others wait by the clock.
+        berth.turn_clock(Duration::from_secs(1));
+        let path = format!("/api/v1/replication/states?{query}");
+        let state = admin.get(&path).await.ok().json()["states"][0].clone();
+        (state["state"] == "even" && state["there"].as_str() == there).then_some(state)
+    })
+    .await
 }
