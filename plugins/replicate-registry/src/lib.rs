@@ -36,8 +36,12 @@ pub(crate) struct There {
 
 impl There {
     fn of(repository: &str) -> Result<Self, Error> {
+        Self::to(repository, "pull,push")
+    }
+
+    fn to(repository: &str, actions: &str) -> Result<Self, Error> {
         let names = Names::of(repository)?;
-        let registry = Registry::open(&names.repository)?;
+        let registry = Registry::open(&names.repository, actions)?;
         Ok(Self { names, registry })
     }
 
@@ -195,7 +199,7 @@ impl ReplicationTarget for ToRegistry {
     }
 
     fn delete(_context: CallContext, repository: String, reference: String) -> Result<(), Error> {
-        let there = There::of(&repository)?;
+        let there = There::to(&repository, "pull,push,delete")?;
         let reference = there.names.reference(&reference);
         let answer = there.send("DELETE", &format!("manifests/{reference}"))?;
         match answer.status {

@@ -21,14 +21,14 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// The one of the settings, for what is done in a repository.
-    pub(crate) fn open(repository: &str) -> Result<Self, Error> {
+    /// The one of the settings, for what is done in a repository: `pull,push`.
+    pub(crate) fn open(repository: &str, actions: &str) -> Result<Self, Error> {
         let base = config::get("registry")
             .ok_or_else(|| Error::Invalid("`registry` is not set".into()))?;
         Ok(Self {
             base: base.trim_end_matches('/').to_owned(),
             username: config::get("username").unwrap_or_default(),
-            scope: format!("repository:{repository}:pull,push"),
+            scope: format!("repository:{repository}:{actions}"),
         })
     }
 
@@ -161,7 +161,10 @@ pub(crate) fn failure(answer: Response, what: &str) -> Error {
         Err(_) => String::new(),
     };
     let said: String = said.chars().take(500).collect();
-    let text = format!("{what}: the registry answers {status}{said}");
+    let mut text = format!("{what}: the registry answers {status}{said}");
+    if status == 401 {
+        text += "; look at the setting `username` and the secret `password`";
+    }
     match status {
         401 | 403 => Error::Denied(text),
         404 => Error::NotFound(text),

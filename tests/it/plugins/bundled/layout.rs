@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::{even, replicating};
 use crate::copy::Person;
+use crate::replication::rests;
 use crate::support::servers::Kind;
 use crate::support::{Blob, Bucket, Client, Image, TestApp, eventually};
 
@@ -72,7 +73,7 @@ async fn a_bucket_gets_a_layout_that_others_read() {
         .await
         .status(201);
     even((&berth, &admin), "team/app", "v1", Some(&digest)).await;
-    even((&berth, &admin), "team/app", own.as_str(), Some(own.as_str())).await;
+    rests(&berth, &admin).await;
 
     // What has gone there once is not sent again.
     let next = Image::new(vec![layer.clone(), Blob::new("next")], json!({}));
