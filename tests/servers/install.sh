@@ -2,12 +2,14 @@
 # Installs the servers that the tests of buckets run against, under ~/.cache/berth-tools; what is there stays.
 #
 # They are what their registries offer: Garage (S3) from crates.io, Azurite (Azure Blob) from npm, and
-# gcp-storage-emulator (Google Cloud Storage) from PyPI. Garage is compiled, which takes some minutes once.
+# gcp-storage-emulator (Google Cloud Storage) from PyPI. Garage is compiled, which takes some minutes once. docker-registry
+# (distribution, whose files `berth import` takes over) is Debian's package, of which only the program is taken.
 set -euo pipefail
 
 GARAGE=2.5.0
 AZURITE=3.35.0 # the last that runs on the Node.js of Debian 12 and 13
 GCS=2026.7.19
+DISTRIBUTION=debian
 
 TOOLS=${XDG_CACHE_HOME:-$HOME/.cache}/berth-tools
 
@@ -64,6 +66,14 @@ gcs() {
         "$1"/lib/python3*/site-packages/gcp_storage_emulator/handlers/objects.py
 }
 
+distribution() {
+    local scratch
+    scratch=$(mktemp -d)
+    (cd "$scratch" && { apt-get download docker-registry || { apt-get update -q && apt-get download docker-registry; }; })
+    dpkg -x "$scratch"/docker-registry_*.deb "$1"
+    rm -rf "$scratch"
+}
+
 main() {
     mkdir -p "$TOOLS"
     needs npm npm
@@ -73,6 +83,7 @@ main() {
     fi
     install azurite-blob "$AZURITE" node_modules/.bin/azurite-blob azurite
     install gcp-storage-emulator "$GCS" bin/gcp-storage-emulator gcs
+    install docker-registry "$DISTRIBUTION" usr/bin/docker-registry distribution
     install garage "$GARAGE" bin/garage garage
 }
 
