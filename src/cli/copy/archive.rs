@@ -48,9 +48,7 @@ impl Archive {
                     "was written by `docker save` before Docker 25: read it as `docker-archive:`",
                 )
             } else {
-                no_layout(
-                    "is no image layout: it has no file `index.json`",
-                )
+                no_layout("is no image layout: it has no file `index.json`")
             });
         };
         let bytes = read_extent(&file, *index).map_err(|cause| failed("read", path, cause))?;
