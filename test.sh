@@ -17,7 +17,7 @@ Usage: ./test.sh [--fast | --plugins | --clients [SUITE...] | --web]
   --help                print this
 
 Buckets are tested with Garage (S3), Azurite and gcp-storage-emulator, which are installed once under
-~/.cache/berth-tools; Garage takes some minutes to compile.
+~/.cache/berth-tools; Garage takes some minutes to compile. So is Debian's docker-registry, from which images are imported.
 Signing in is tested with oidc-provider, which npm installs once under ~/.cache/berth-tools.
 
 Plugins are built with a toolchain for WebAssembly, componentize-js, componentize-py and zig, installed

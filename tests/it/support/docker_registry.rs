@@ -1,5 +1,6 @@
-//! Another registry: `docker-registry`, as Debian has it. It knows no referrers and does not delete tags.
+//! Another registry: `docker-registry`, as Debian has it, which is distribution 2.8: where people come from. It knows no referrers and does not delete tags.
 
+use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,11 @@ impl DockerRegistry {
 
     /// None if it is not installed.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_in(&tempfile::tempdir().unwrap().keep())
+    }
+
+    /// With its files in `root`.
+    pub(crate) fn start_in(root: &Path) -> Option<Self> {
         let program = find("docker-registry")?;
         let directory = tempfile::tempdir().unwrap().keep();
         let port = free_port();
@@ -39,12 +45,13 @@ impl DockerRegistry {
 version: 0.1
 log: {{ level: error }}
 storage:
-  filesystem: {{ rootdirectory: "{place}/data" }}
+  filesystem: {{ rootdirectory: "{}" }}
   delete: {{ enabled: true }}
 auth:
   htpasswd: {{ realm: test, path: "{place}/users" }}
 http: {{ addr: "127.0.0.1:{port}" }}
-"#
+"#,
+            root.display()
         );
         let file = directory.join("config.yml");
         std::fs::write(&file, settings).unwrap();

@@ -68,7 +68,7 @@ impl Server {
             Kind::Azurite => "azurite-blob",
             Kind::Gcs => "gcp-storage-emulator",
         };
-        Some(Self::start(kind, &find(name)?))
+        find(name).map(|program| Self::start(kind, &program))
     }
 
     fn start(kind: Kind, program: &Path) -> Self {
@@ -114,7 +114,7 @@ impl Server {
     }
 }
 
-/// The program of a server, if it is installed.
+/// A program that `tests/servers/install.sh` installs; none if it has not, unless it is required.
 pub(super) fn find(name: &str) -> Option<PathBuf> {
     let program = tools().join(name);
     if program.exists() {

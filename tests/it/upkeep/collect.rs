@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{collect, eager, run};
 use crate::support::stored_files::{compare, files};
-use crate::support::{Blob, Client, Image, TestApp};
+use crate::support::{Blob, Client, Image, TestApp, eventually};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -331,6 +331,36 @@ async fn objects_that_no_row_knows_are_listed_and_removed_on_request() {
     let left = files(&data, "blobs");
     assert!(left.len() == 3 && !left.keys().any(|name| name.ends_with("left")), "{left:?}");
     admin.put(&format!("{upload}?digest={}", Blob::new("under way").digest), "").await.status(201);
+}
+
+/// A backup under way may need them.
+#[tokio::test]
+async fn objects_that_no_row_knows_stay_while_somebody_copies() {
+    let berth = eager(|_| {}).await;
+    let admin = berth.admin().await;
+    admin.push("team/app", "v1", &Image::of(["live"])).await;
+    let data = berth.directory.path().join("data");
+    let file = data.join(files(&data, "blobs").keys().next().unwrap()).with_file_name("left");
+    #[expect(clippy::disallowed_methods, reason = "times of files are of the machine's clock")]
+    let old = std::time::SystemTime::now() - 2 * DAY;
+    std::fs::File::create(&file).unwrap().set_modified(old).unwrap();
+    berth.app.meta.hold_blobs("backup/test", 2 * HOUR).await.unwrap();
+    let begun = admin.post_json("/api/v1/gc/run", json!({ "orphans": true })).await.status(202);
+    let path = format!("/api/v1/jobs/{}", begun.json()["id"]);
+    eventually("an end of the first attempt", async || {
+        let job = admin.get(&path).await.ok().json();
+        let waits = job["job"]["state"] == "waiting" && !job["log"].as_array()?.is_empty();
+        waits.then_some(())
+    })
+    .await;
+    assert!(file.exists());
+    berth.app.meta.release_blobs("backup/test").await.unwrap();
+    berth.turn_clock(2 * HOUR);
+    eventually("the end", async || {
+        (admin.get(&path).await.ok().json()["job"]["state"] == "done").then_some(())
+    })
+    .await;
+    assert!(!file.exists());
 }
 
 /// The rows are gone and the bytes are not: what a crash interrupted goes on.
