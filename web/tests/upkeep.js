@@ -253,6 +253,10 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     await dialog().getByLabel(/^Target/).selectOption('near');
     await dialog().getByRole('button', { name: 'Bring it' }).click();
     await page.getByText('It goes to near').waitFor();
+    await open('/ui/');
+    await page.getByText(/^The token laptop of captain ends in \d+ days/).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'not get to far' }).getByRole('link', { name: 'Look' }).click();
+    await page.waitForURL(/replication\?target=far/);
     await open('/ui/replication/targets');
     await row(/^near/).getByRole('button', { name: 'Remove' }).click();
     await dialog().getByRole('button', { name: 'Remove the target' }).click();
