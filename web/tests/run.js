@@ -84,6 +84,10 @@ async function accessible(page, name) {
 
 const FOLDER = join(root, 'screenshots');
 if (wantsPictures) mkdirSync(FOLDER, { recursive: true });
+/** Of what only somebody who does something sees. */
+async function picture(page, name) {
+  if (wantsPictures) await page.screenshot({ path: join(FOLDER, `${name}-light.png`) });
+}
 
 try {
   const page = await visit({ viewport: { width: 1280, height: 860 } });
@@ -138,7 +142,7 @@ try {
   });
 
   if (!only || only === 'actions') await actions({ page, check, client, made, settled, visit, berth, state });
-  if (!only || only === 'actions' || only === 'upkeep') await upkeep({ page, check, client, settled, visit, berth, accessible });
+  if (!only || only === 'actions' || only === 'upkeep') await upkeep({ page, check, client, settled, visit, berth, accessible, picture: (name) => picture(page, name) });
 
   const pages = {
     home: '/ui/',

@@ -1,7 +1,7 @@
 // What somebody does to keep a registry well: plugins, findings, what is kept and what goes, copies elsewhere.
 import { advisory } from './berth.js';
 
-export async function upkeep({ page, check, client, settled, accessible }) {
+export async function upkeep({ page, check, client, settled, accessible, picture }) {
   const open = async (path) => {
     await page.goto(path);
     await settled(page);
@@ -44,6 +44,8 @@ export async function upkeep({ page, check, client, settled, accessible }) {
   });
   await check('what is held back is let go with a reason, and rules are made, changed and removed', async () => {
     await open('/ui/vulnerabilities/quarantine');
+    await row(/prod\/web/).waitFor();
+    await picture('quarantine-held');
     await row(/prod\/web/).getByRole('button', { name: 'Let it go' }).click();
     await dialog().getByLabel(/^Why/).fill('it is behind a firewall');
     await dialog().getByRole('button', { name: 'Let it go' }).click();
@@ -67,7 +69,7 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     const record = JSON.stringify(advisory('GHSA-1', 'npm', 'minimist', '1.2.6', 'high'));
     await dialog().getByLabel(/^File/).setInputFiles({ name: 'npm.json', mimeType: 'application/json', buffer: Buffer.from(record) });
     await dialog().getByRole('button', { name: 'Import' }).click();
-    await page.getByText('1 advisories of npm').waitFor();
+    await page.getByText('1 advisory of npm').waitFor();
     await row(/^npm/).getByRole('button', { name: 'Remove' }).click();
     await dialog().getByRole('button', { name: 'Remove the advisories' }).click();
     await page.getByText('The advisories of npm are gone').waitFor();
@@ -81,6 +83,7 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     await dialog().getByLabel(/scans/).check();
     await dialog().getByLabel(/required-labels/).fill('team=platform-*');
     await accessible(page, 'install');
+    await picture('plugin-install');
     await dialog().getByRole('button', { name: 'Install policy' }).click();
     await page.getByRole('heading', { name: 'policy', exact: true }).waitFor();
     await page.getByText('["team=platform-*"]').waitFor();
@@ -89,6 +92,7 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     await dialog().getByLabel('When it denies: admission').selectOption('dry-run');
     await dialog().getByLabel('Repositories of admission').fill('prod/**');
     await accessible(page, 'configure');
+    await picture('plugin-configure');
     await dialog().getByRole('button', { name: 'Save' }).click();
     await page.getByText('It holds with the next call').waitFor();
     await row(/^admission .*prod\/\*\* dry-run/).waitFor();
@@ -110,6 +114,7 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     await open('/ui/upkeep');
     await button('Dry run').click();
     await page.getByRole('row', { name: /drop team\/app:1\.\d+\.\d policy nightly drop 2/ }).waitFor();
+    await picture('retention-dry-run');
     await page.getByLabel('Only what would go').check();
     await page.getByRole('row', { name: /keep/ }).first().waitFor({ state: 'detached' });
     await button('New policy').click();
@@ -215,6 +220,7 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     await button('Look again').waitFor();
     await page.getByText(/problems?, \d+ warnings?|Nothing is wrong/).waitFor();
     await accessible(page, 'doctor');
+    await picture('doctor-found');
   });
   await check('replication has targets and rules, and says what is behind and why', async () => {
     await open('/ui/replication/targets');
@@ -253,6 +259,10 @@ export async function upkeep({ page, check, client, settled, accessible }) {
     await dialog().getByLabel(/^Target/).selectOption('near');
     await dialog().getByRole('button', { name: 'Bring it' }).click();
     await page.getByText('It goes to near').waitFor();
+    await open('/ui/');
+    await page.getByText(/^The token laptop of captain ends in \d+ days/).waitFor();
+    await page.getByRole('listitem').filter({ hasText: 'not get to far' }).getByRole('link', { name: 'Look' }).click();
+    await page.waitForURL(/replication\?target=far/);
     await open('/ui/replication/targets');
     await row(/^near/).getByRole('button', { name: 'Remove' }).click();
     await dialog().getByRole('button', { name: 'Remove the target' }).click();
