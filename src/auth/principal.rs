@@ -363,7 +363,7 @@ impl Principal {
             unreachable!("the need was just made of a repository")
         };
         let actor = self.as_actor(&allowed);
-        Ok(Grant { repository, action, principal: self.clone(), actor })
+        Ok(Grant { repository, action, principal: self.clone(), actor, is_of_task: false })
     }
 
     /// The right to push, or at least to sign.
@@ -498,6 +498,7 @@ pub struct Grant {
     action: Action,
     principal: Principal,
     actor: Actor,
+    is_of_task: bool,
 }
 
 impl Grant {
@@ -527,7 +528,13 @@ impl Grant {
 
     /// The same, done by a task of Berth's own.
     pub(super) fn by_task(self, name: &str) -> Self {
-        Self { actor: Actor::internal(name), ..self }
+        Self { actor: Actor::internal(name), is_of_task: true, ..self }
+    }
+
+    /// Whether a task of Berth's own does it: plugins are not asked whether it may.
+    #[must_use]
+    pub fn is_of_task(&self) -> bool {
+        self.is_of_task
     }
 }
 

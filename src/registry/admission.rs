@@ -140,7 +140,8 @@ impl Registry {
         tags: &[Tag],
     ) -> Result<Admitted, Error> {
         let mut admitted = Admitted::default();
-        let asks = |operation| self.plugins.decides_about(operation);
+        // What Berth writes beside an image (SBOMs) is no push of anybody: what holds for images would keep it out.
+        let asks = |operation| !grant.is_of_task() && self.plugins.decides_about(operation);
         if !asks(Operation::Push) && !asks(Operation::Tag) {
             return Ok(admitted);
         }
@@ -191,7 +192,7 @@ impl Registry {
         grant: &Grant,
         reference: &Reference,
     ) -> Result<(), Error> {
-        if !self.plugins.decides_about(Operation::Delete) {
+        if grant.is_of_task() || !self.plugins.decides_about(Operation::Delete) {
             return Ok(());
         }
         // What is not there is told by who removes it.

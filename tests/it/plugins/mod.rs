@@ -11,6 +11,7 @@ mod hostile;
 pub(crate) mod images;
 pub(crate) mod installed;
 mod making;
+mod references;
 mod requests;
 mod store;
 mod swap;

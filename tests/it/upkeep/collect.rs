@@ -236,6 +236,38 @@ async fn children_and_referrers_live_as_long_as_what_they_belong_to() {
     );
 }
 
+#[tokio::test]
+async fn what_is_locked_stays_with_all_that_belongs_to_it() {
+    let berth = eager(|config| config.gc.untagged = Some(HumanDuration::seconds(3600))).await;
+    let admin = berth.admin().await;
+    let (child, lone) = (Image::of(["child"]), Image::of(["lone"]));
+    for image in [&child, &lone] {
+        admin.push("team/app", image.digest().as_str(), image).await;
+    }
+    let list = index(&[child.descriptor()]);
+    let digest = Blob::new(list.clone()).digest;
+    let put = admin.put_manifest("team/app", digest.as_str(), MediaType::OCI_INDEX, list).await;
+    put.status(201);
+    let subject = json!({ "subject": child.descriptor() });
+    let signature = Image::new(vec![Blob::new("signature")], subject);
+    admin.push("team/app", signature.digest().as_str(), &signature).await;
+    let wish = json!({ "repository": "team/app", "reference": digest, "why": "runs somewhere" });
+    let lock = admin.post_json("/api/v1/locks", wish).await.status(201).json();
+    berth.turn_clock(2 * HOUR);
+    let done = collect(&admin).await;
+    assert_eq!((&done["manifests"], &done["kept"]), (&json!(1), &json!(3)), "{done}");
+    admin.get(&format!("/v2/team/app/manifests/{}", lone.digest())).await.status(404);
+    for kept in [&digest, &child.digest(), &signature.digest()] {
+        admin.get(&format!("/v2/team/app/manifests/{kept}")).await.ok();
+    }
+    // It goes some time after the lock.
+    let path = format!("/api/v1/locks/{}", lock["id"].as_u64().unwrap());
+    admin.delete(&path).await.status(204);
+    assert_eq!(collect(&admin).await["manifests"], 0);
+    berth.turn_clock(2 * HOUR);
+    assert_eq!(collect(&admin).await["manifests"], 3);
+}
+
 /// A referrer that lists its own subject keeps neither alive.
 #[tokio::test]
 async fn a_circle_goes_as_a_whole() {
