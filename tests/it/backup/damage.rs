@@ -175,7 +175,7 @@ async fn blobs_that_are_known_to_be_damaged_are_restored_or_known_to_be_missing(
     run(&admin, "/api/v1/scrub/run", serde_json::json!({})).await;
     berth.turn_clock(std::time::Duration::from_secs(5));
     let manifest = back_up(&berth, &target).await;
-    assert_eq!(manifest.damaged, [lost.digest.clone()]);
+    assert_eq!(manifest.damaged, std::slice::from_ref(&lost.digest));
     let found = look(&target, Depth::Bytes, &[]).await;
     assert!(found.is_good() && found.notes.len() == 1, "{found:?}");
 

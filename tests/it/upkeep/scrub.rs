@@ -189,7 +189,7 @@ async fn what_the_disk_cannot_read_is_missing() {
     let backups = berth.app.backups();
     let (target, actor) = (Target::directory(place.path()), crate::support::tester());
     let created = backups.create(&target, &actor, &Watch::default()).await.unwrap();
-    assert_eq!(created.manifest.damaged, [blob.digest.clone()]);
+    assert_eq!(created.manifest.damaged, std::slice::from_ref(&blob.digest));
     is_bad.store(false, Ordering::SeqCst);
     assert_eq!(scrub(&admin).await["whole_again"], 1);
     let created = backups.create(&target, &actor, &Watch::default()).await.unwrap();
