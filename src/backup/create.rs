@@ -331,7 +331,7 @@ impl Job<'_> {
 
 /// Whether a stream broke off because of what it reads, and not because a bucket does not answer, which may be over soon.
 fn is_of_the_file(error: &std::io::Error) -> bool {
-    !matches!(error.get_ref(), Some(cause) if cause.is::<blob::BucketError>())
+    error.get_ref().is_none_or(|cause| !cause.is::<blob::BucketError>())
 }
 
 /// The beginning of a stream.

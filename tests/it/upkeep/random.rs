@@ -2,8 +2,9 @@
 //! that lives is lost, and nothing that is dead stays longer than it should.
 //!
 //! Each of those at work has a repository of its own and knows what must be in it; they share blobs and mount from each other.
-//! The clock is turned between rounds, so that what is due is known to the millisecond. `MODEL_OPERATIONS` says how many
-//! operations each test tries, `MODEL_SEED` which ones.
+//! The clock is turned between rounds, so that what is due is known to the millisecond. An operation is what a client
+//! asks for: a blob that is announced, mounted or pushed, a manifest, a deletion, its undoing. `MODEL_OPERATIONS` says how
+//! many of them each test tries, `MODEL_SEED` which ones.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
@@ -67,6 +68,8 @@ struct World {
     /// When a blob was last pushed, announced, or let go of.
     touched: BTreeMap<Digest, Timestamp>,
     asked: Asked,
+    /// Operations so far.
+    done: usize,
 }
 
 impl World {
@@ -94,6 +97,7 @@ impl World {
 
     /// Makes sure that the repository has a blob, as clients do: asks, mounts, pushes.
     async fn ensure(&mut self, blob: &Blob) {
+        self.done += 1;
         let (app, name) = (Arc::clone(&self.app), self.name.clone());
         let push = app.registry.push_to(&self.principal, name.clone()).unwrap();
         let way = self.chance(4);
@@ -261,6 +265,7 @@ impl World {
     }
 
     async fn step(&mut self) {
+        self.done += 1;
         match self.chance(20) {
             0..8 => {
                 let tag = self.tag();
@@ -468,12 +473,12 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
             lost: Vec::new(),
             touched: BTreeMap::new(),
             asked: Arc::clone(&asked),
+            done: 0,
         })
         .collect();
     check_quotas(app, 0).await;
     let mut total = Collected::default();
-    let rounds = operations.div_ceil(ROUND * WORKERS);
-    for round in 0..rounds {
+    for round in 0.. {
         let work = worlds.into_iter().map(|mut world| {
             tokio::spawn(async move {
                 for _ in 0..ROUND {
@@ -498,12 +503,16 @@ async fn model(berth: &TestApp, operations: usize, seed: u64) -> Collected {
         for world in &mut worlds {
             world.collected();
         }
-        let (rows, thoroughly) = (Rows::read(berth), round + 1 == rounds);
+        let is_last = worlds.iter().map(|world| world.done).sum::<usize>() >= operations;
+        let rows = Rows::read(berth);
         for world in &mut worlds {
-            world.check(round, &rows, thoroughly).await;
+            world.check(round, &rows, is_last).await;
         }
         let tags = worlds.iter().map(|world| world.tags.len() as u64).sum();
         check_quotas(app, tags).await;
+        if is_last {
+            break;
+        }
     }
     total
 }

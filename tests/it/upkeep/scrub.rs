@@ -142,7 +142,11 @@ async fn in_a_bucket(kind: Kind) {
         let operator = operator.clone();
         Box::pin(async move {
             match bytes {
-                Some(bytes) => drop(operator.write(&location, bytes).await.unwrap()),
+                // The server of GCS answers in another form where no type is named.
+                Some(bytes) => {
+                    let write = operator.write_with(&location, bytes);
+                    drop(write.content_type("application/octet-stream").await.unwrap());
+                }
                 None => operator.delete(&location).await.unwrap(),
             }
         })
