@@ -1,9 +1,9 @@
 // A Berth of its own to look at, and things in it.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 export const PASSWORD = 'correct horse battery';
@@ -35,6 +35,17 @@ export async function startBerth(program, extra = []) {
       child.kill('SIGTERM');
     });
   return { url, setup, stop };
+}
+
+const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.html': 'text/html' };
+/** Pages from a folder and not from the program, under the policy of the program. */
+export async function fromFolder(context, folder, url) {
+  const policy = (await fetch(`${url}/ui/`)).headers.get('content-security-policy');
+  await context.route(/\/ui(\/|$)/, async (route) => {
+    const path = join(folder, new URL(route.request().url()).pathname.slice(3));
+    const file = extname(path) in TYPES && existsSync(path) ? path : join(folder, 'index.html');
+    await route.fulfill({ body: readFileSync(file), headers: { 'content-type': TYPES[extname(file)], 'content-security-policy': policy } });
+  });
 }
 
 const sha256 = (bytes) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

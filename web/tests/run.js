@@ -2,12 +2,12 @@
 // `BERTH` names the program, `CHROMIUM` the browser. `--screenshots` keeps a picture of each page in web/screenshots. With `UI`,
 // pages are taken from that folder and not from the program, so that it need not be built anew for each of their changes.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { extname, join } from 'node:path';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import axe from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
-import { Client, PASSWORD, populate, startBerth } from './berth.js';
+import { Client, fromFolder, PASSWORD, populate, startBerth } from './berth.js';
 import { actions } from './actions.js';
 import { upkeep } from './upkeep.js';
 
@@ -48,21 +48,10 @@ function watch(page, complaints) {
   });
 }
 
-const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.html': 'text/html' };
-/** Pages from a folder, under the policy of the program. */
-async function fromFolder(context, folder) {
-  const policy = (await fetch(`${berth.url}/ui/`)).headers.get('content-security-policy');
-  await context.route(/\/ui(\/|$)/, async (route) => {
-    const path = join(folder, new URL(route.request().url()).pathname.slice(3));
-    const file = extname(path) in TYPES && existsSync(path) ? path : join(folder, 'index.html');
-    await route.fulfill({ body: readFileSync(file), headers: { 'content-type': TYPES[extname(file)], 'content-security-policy': policy } });
-  });
-}
-
 const complaints = [];
 async function visit(options) {
   const context = await browser.newContext({ baseURL: berth.url, reducedMotion: 'reduce', ...options });
-  if (process.env.UI) await fromFolder(context, process.env.UI);
+  if (process.env.UI) await fromFolder(context, process.env.UI, berth.url);
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);
   watch(page, complaints);
