@@ -103,6 +103,9 @@ impl Authenticator for AuthHttp {
             .header("content-type", "application/json")
             .header("accept", "application/json")
             .timeout(Duration::from_secs(8));
+        if let Some(trace) = context.traceparent {
+            request = request.header("traceparent", trace);
+        }
         if let Ok(token) = config::secret("token") {
             request = request.header("authorization", format!("Bearer {token}"));
         }

@@ -110,17 +110,28 @@ async fn an_endpoint_says_who_somebody_is_and_for_how_long() {
     let body = received[0].json();
     assert_eq!((&body["username"], &body["service"]), (&json!("ann"), &json!("berth")));
 
+    // A client's trace goes along, if it is one.
+    let (trace, wrong) = (format!("00-{}-{}-01", "a".repeat(32), "b".repeat(16)), "00-a-b-01");
+    for (given, told) in [(trace.as_str(), Some(trace.as_str())), (wrong, None)] {
+        let name = format!("joe{}", given.len());
+        let joe = admin.with_password(&name, "secret-of-joe");
+        let request = joe.request(reqwest::Method::GET, "/v2/").header("traceparent", given);
+        joe.send(request).await.status(401);
+        let last = asked.received().pop().unwrap();
+        let header = last.headers.get("traceparent").map(|value| value.to_str().unwrap());
+        assert_eq!(header, told);
+    }
     admin.with_password("ann", "wrong").get("/v2/").await.status(401);
     admin.with_password("eve", "secret-of-eve").get("/v2/").await.status(401);
     admin.with_password("joe", "secret-of-joe").get("/v2/").await.status(401);
-    assert_eq!(asked.received().len(), 4, "another password is another question");
+    assert_eq!(asked.received().len(), 6, "another password is another question");
 
     berth.turn_clock(Duration::from_secs(59));
     ann.get("/v2/").await.ok();
-    assert_eq!(asked.received().len(), 4);
+    assert_eq!(asked.received().len(), 6);
     berth.turn_clock(Duration::from_secs(2));
     ann.get("/v2/").await.ok();
-    assert_eq!(asked.received().len(), 5, "its minute is over");
+    assert_eq!(asked.received().len(), 7, "its minute is over");
 }
 
 #[tokio::test]
