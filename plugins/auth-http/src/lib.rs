@@ -1,6 +1,6 @@
 //! Asks an HTTP endpoint who somebody is, and remembers good answers for as long as it says.
 //!
-//! What it sends and takes is in `README.md` beside this folder.
+//! What it sends and takes is in `docs/plugins-bundled.md`.
 
 use std::time::Duration;
 
