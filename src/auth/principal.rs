@@ -19,6 +19,8 @@ pub struct Origin {
     pub address: IpAddr,
     /// The request's id.
     pub request: Arc<str>,
+    /// The client's trace (W3C Trace Context), for plugins to send along.
+    pub traceparent: Option<Arc<str>>,
 }
 
 /// A program that a federation rule lets in.

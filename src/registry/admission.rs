@@ -66,14 +66,10 @@ fn descriptor(manifest: &Manifest, digest: &Digest) -> Descriptor {
 
 /// Who asks, as plugins see it.
 fn context(principal: &Principal) -> CallContext {
-    let (request, address) = match principal.origin() {
-        Some(origin) => (Arc::clone(&origin.request), Some(origin.address)),
-        None => ("internal".into(), None),
-    };
-    let mut context = CallContext::new(request);
-    if let Some(address) = address {
-        context.attributes.insert("client.address".into(), address.to_string());
-    }
+    let Some(origin) = principal.origin() else { return CallContext::new("internal") };
+    let mut context = CallContext::new(Arc::clone(&origin.request));
+    context.traceparent = origin.traceparent.as_deref().map(str::to_owned);
+    context.attributes.insert("client.address".into(), origin.address.to_string());
     context
 }
 

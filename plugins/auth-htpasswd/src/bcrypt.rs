@@ -5,7 +5,7 @@ use blowfish::Blowfish;
 const ALPHABET: &[u8; 64] = b"./ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// A higher cost takes longer than a login may.
-const COSTS: std::ops::RangeInclusive<u32> = 4..=14;
+const COSTS: std::ops::RangeInclusive<u32> = 4..=12;
 
 /// A hash that was read.
 pub struct Hash {

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use super::{change, grant, install};
 use crate::support::{Client, Image, Receiver, TestApp};
 
-/// Hashes that crypt(3) has made: `secret-of-NAME`, of cost 5, 10 and 12.
+/// Hashes that crypt(3) has made: `secret-of-NAME`, of cost 5, 10 and 8, the last as `$2b$`.
 const ANN: &str = "ann:$2y$05$abcdefghijklmnopqrstuu2IQKBjLaH48D/32j2ZV8pOQYlZG3roe";
 const BOB: &str = "bob:$2y$10$abcdefghijklmnopqrstuuSv42XND0y1ZUjhqlIxn0UGn7AUkV1fu";
-const CAT: &str = "cat:$2y$12$abcdefghijklmnopqrstuu7CLHCnQvW264o55EpH1WI0RBUAM8igG";
+const CAT: &str = "cat:$2b$08$abcdefghijklmnopqrstuuig.J40wVxUq9BLvgPBqX/Q.7wxYBGYK";
 
 async fn may_write(admin: &Client, group: &str) {
     let rule = json!({ "subject": format!("group:{group}"), "role": "writer", "pattern": "**" });
@@ -49,7 +49,7 @@ async fn hashes_that_are_guessed_too_fast_are_not_taken() {
     for (line, expected) in [
         ("eve:{SHA}W6ph5Mm5Pz8GgiULbPgzG37mj9g=", "SHA-1 without salt"),
         ("eve:$apr1$r31.....$HqJZimcKQFAMYayBlzkrA/", "MD5"),
-        ("eve:$2y$15$abcdefghijklmnopqrstuu2IQKBjLaH48D/32j2ZV8pOQYlZG3roe", "cost above"),
+        ("eve:$2y$13$abcdefghijklmnopqrstuu2IQKBjLaH48D/32j2ZV8pOQYlZG3roe", "cost above"),
         ("eve:secret", "plain text"),
         ("eve", "line 2 is not `NAME:HASH`"),
     ] {
@@ -110,17 +110,28 @@ async fn an_endpoint_says_who_somebody_is_and_for_how_long() {
     let body = received[0].json();
     assert_eq!((&body["username"], &body["service"]), (&json!("ann"), &json!("berth")));
 
+    // A client's trace goes along, if it is one.
+    let (trace, wrong) = (format!("00-{}-{}-01", "a".repeat(32), "b".repeat(16)), "00-a-b-01");
+    for (given, told) in [(trace.as_str(), Some(trace.as_str())), (wrong, None)] {
+        let name = format!("joe{}", given.len());
+        let joe = admin.with_password(&name, "secret-of-joe");
+        let request = joe.request(reqwest::Method::GET, "/v2/").header("traceparent", given);
+        joe.send(request).await.status(401);
+        let last = asked.received().pop().unwrap();
+        let header = last.headers.get("traceparent").map(|value| value.to_str().unwrap());
+        assert_eq!(header, told);
+    }
     admin.with_password("ann", "wrong").get("/v2/").await.status(401);
     admin.with_password("eve", "secret-of-eve").get("/v2/").await.status(401);
     admin.with_password("joe", "secret-of-joe").get("/v2/").await.status(401);
-    assert_eq!(asked.received().len(), 4, "another password is another question");
+    assert_eq!(asked.received().len(), 6, "another password is another question");
 
     berth.turn_clock(Duration::from_secs(59));
     ann.get("/v2/").await.ok();
-    assert_eq!(asked.received().len(), 4);
+    assert_eq!(asked.received().len(), 6);
     berth.turn_clock(Duration::from_secs(2));
     ann.get("/v2/").await.ok();
-    assert_eq!(asked.received().len(), 5, "its minute is over");
+    assert_eq!(asked.received().len(), 7, "its minute is over");
 }
 
 #[tokio::test]
