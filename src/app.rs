@@ -147,8 +147,9 @@ fn own_hosts(config: &Config) -> Vec<String> {
 /// Counts a call of a plugin, and says what it was for whoever wants to know of each.
 fn count(calls: &PluginCalls, record: &CallRecord) {
     let Some(hook) = record.hook else { return };
-    tracing::debug!(
+    tracing::event!(
         target: "berth::plugin_call",
+        tracing::Level::DEBUG,
         request.id = %record.request_id,
         plugin.name = %record.plugin,
         plugin.hook = hook.as_str(),

@@ -255,7 +255,7 @@ async fn what_is_locked_stays_with_all_that_belongs_to_it() {
     let lock = admin.post_json("/api/v1/locks", wish).await.status(201).json();
     berth.turn_clock(2 * HOUR);
     let done = collect(&admin).await;
-    assert_eq!((&done["manifests"], &done["kept"]), (&json!(1), &json!(3)), "{done}");
+    assert_eq!(done["manifests"], 1, "{done}");
     admin.get(&format!("/v2/team/app/manifests/{}", lone.digest())).await.status(404);
     for kept in [&digest, &child.digest(), &signature.digest()] {
         admin.get(&format!("/v2/team/app/manifests/{kept}")).await.ok();
