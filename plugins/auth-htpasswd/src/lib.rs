@@ -74,5 +74,4 @@ impl Authenticator for Htpasswd {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(Htpasswd: authenticator);

@@ -147,5 +147,4 @@ impl Authenticator for AuthHttp {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(AuthHttp: authenticator);

@@ -50,10 +50,8 @@ impl There {
     }
 
     fn send(&self, method: &str, rest: &str) -> Result<Response, Error> {
-        self.registry.send(
-            |url| Request::new(method, url).header("accept", ACCEPT),
-            &self.path(rest),
-        )
+        self.registry
+            .send(|url| Request::new(method, url).header("accept", ACCEPT), &self.path(rest))
     }
 
     /// A manifest, if it is there.
@@ -73,9 +71,8 @@ impl There {
         media_type: &str,
         content: &[u8],
     ) -> Result<Response, Error> {
-        let make = |url: &str| {
-            Request::new("PUT", url).header("content-type", media_type).body(content)
-        };
+        let make =
+            |url: &str| Request::new("PUT", url).header("content-type", media_type).body(content);
         let answer = self.registry.send(make, &self.path(&format!("manifests/{reference}")))?;
         match answer.status {
             200..=299 => Ok(answer),
@@ -213,5 +210,4 @@ impl ReplicationTarget for ToRegistry {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(ToRegistry: replication_target);

@@ -33,7 +33,11 @@ impl Registry {
     }
 
     /// Sends a request that `make` makes for a URL, with what the registry wants to see.
-    pub(crate) fn send(&self, make: impl FnOnce(&str) -> Request, path: &str) -> Result<Response, Error> {
+    pub(crate) fn send(
+        &self,
+        make: impl FnOnce(&str) -> Request,
+        path: &str,
+    ) -> Result<Response, Error> {
         let url = self.absolute(path);
         let mut request = make(&url);
         if let Some(authorization) = self.authorization()? {
