@@ -17,7 +17,7 @@ Usage: ./test.sh [--fast | --plugins | --clients [SUITE...] | --web]
   --help                print this
 
 Buckets are tested with Garage (S3), Azurite and gcp-storage-emulator, which are installed once under
-~/.cache/berth-tools; Garage takes some minutes to compile.
+~/.cache/berth-tools; Garage takes some minutes to compile. So is Debian's docker-registry, from which images are imported.
 Signing in is tested with oidc-provider, which npm installs once under ~/.cache/berth-tools.
 
 Plugins are built with a toolchain for WebAssembly, componentize-js, componentize-py and zig, installed
@@ -165,11 +165,14 @@ plugin_suites() {
     rm -f "$log"
     echo "== packages found in real images"
     lines_of "real images" scanning as_root env CARGO_TARGET_DIR="$CARGO_TARGET_DIR/plugins" "$HERE/tests/scanning/truth.sh"
-    echo "== making plugins"
     if ! build_binary; then
         add "making plugins" 0 1
         return 0
     fi
+    echo "== packages found in real images by the plugin"
+    lines_of "real images, by the plugin" scanning as_root env BERTH="$CARGO_TARGET_DIR/debug/berth" \
+        "$HERE/tests/scanning/truth.sh" --plugin
+    echo "== making plugins"
     lines_of "making plugins" making env BERTH="$CARGO_TARGET_DIR/debug/berth" "$HERE/tests/making/run"
 }
 

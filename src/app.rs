@@ -144,9 +144,22 @@ fn own_hosts(config: &Config) -> Vec<String> {
     hosts
 }
 
-/// Counts a call of a plugin.
+/// Counts a call of a plugin, and says what it was for whoever wants to know of each.
 fn count(calls: &PluginCalls, record: &CallRecord) {
     let Some(hook) = record.hook else { return };
+    tracing::event!(
+        target: "berth::plugin_call",
+        tracing::Level::DEBUG,
+        request.id = %record.request_id,
+        plugin.name = %record.plugin,
+        plugin.hook = hook.as_str(),
+        plugin.ending = record.ending.kind(),
+        duration_us = u64::try_from(record.duration.as_micros()).unwrap_or(u64::MAX),
+        cpu_us = u64::try_from(record.cpu.as_micros()).unwrap_or(u64::MAX),
+        "{} {hook}: {}",
+        record.plugin,
+        record.ending.kind(),
+    );
     calls.ended(record.plugin.as_str(), hook.as_str(), record.ending.kind(), record.duration);
 }
 

@@ -42,6 +42,7 @@ pub(super) fn voucher(account: &Account) -> Option<&str> {
 
 fn context(origin: &Origin) -> CallContext {
     let mut context = CallContext::new(Arc::clone(&origin.request));
+    context.traceparent = origin.traceparent.as_deref().map(str::to_owned);
     context.attributes.insert("client.address".into(), origin.address.to_string());
     context
 }

@@ -13,6 +13,7 @@ mod credentials;
 mod device;
 mod error;
 mod federation;
+mod grant;
 mod ldap;
 mod need;
 mod password;
@@ -39,10 +40,11 @@ pub use credentials::Credentials;
 pub use device::{DeviceAnswer, DeviceStart, read_user_code};
 pub use error::Error;
 pub use federation::{Claims, Flaw, Tried, TriedRule, Vouched};
+pub use grant::{AdminGrant, CatalogGrant, Grant};
 pub use ldap::{DirectoryKind, Step, Trial, is_directory_name};
 pub use need::{Because, Need, Refusal};
 pub use password::{MIN_PASSWORD, hash_password, is_account_name};
-pub use principal::{AdminGrant, Allowed, CatalogGrant, Grant, Origin, Principal, Workload};
+pub use principal::{Allowed, Origin, Principal, Workload};
 pub use rules::{Rule, Rules, Span, Verdict};
 pub use secret_token::TOKEN_PREFIX;
 pub use sign_in::{Callback, SignInChoice, SignInError, SignInStart, SignedInBy, is_own_path};
@@ -238,7 +240,6 @@ impl Auth {
         Ok(Principal::new(Who::Nobody, self.rules().await?))
     }
 
-    /// Whoever can write to the data directory: they may do everything. Never made for what comes over the network.
     /// The right to do something to a repository for a task of Berth's own, under whose name it is written down.
     pub async fn grant_to_berth(
         &self,
@@ -250,7 +251,7 @@ impl Auth {
         Ok(grant.by_task(task))
     }
 
-    /// Whoever has the data directory.
+    /// Whoever can write to the data directory: they may do everything. Never made for what comes over the network.
     pub async fn machine(&self) -> Result<Principal, Error> {
         Ok(Principal::new(Who::Machine, self.rules().await?))
     }
@@ -296,15 +297,13 @@ impl Auth {
     ) -> Result<Arc<Account>, Error> {
         let account = self.meta.find_account(name).await?;
         let asked = self.directories.asked_about(account.as_deref()).await?;
-        if !asked.is_empty() {
-            match self.login_by_directory(asked, name, password, origin).await {
-                Err(Error::Credentials) if account.is_none() => {}
-                answered => return answered,
-            }
-        }
+        // First, so that somebody whom a plugin knows never counts as a wrong guess at a directory.
         let by_plugin = self.password_by_plugin(account.as_deref(), name, password, origin);
         if let Some(account) = by_plugin.await? {
             return Ok(account);
+        }
+        if !asked.is_empty() {
+            return self.login_by_directory(asked, name, password, origin).await;
         }
         let account = account.filter(|account| !account.is_disabled);
         // An unknown user takes as long as a wrong password.

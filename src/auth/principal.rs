@@ -9,7 +9,7 @@ use super::need::{Because, Need, Refusal};
 use super::rules::{Rule, Rules, Verdict};
 use crate::clock::Timestamp;
 use crate::meta::{Account, Actor, Subject, SubjectKind, Token};
-use crate::oci::{Action, Actions, RepositoryName, RepositoryPattern, Scope};
+use crate::oci::{Action, Actions, RepositoryName, Scope};
 use crate::plugin::{Person, PluginName};
 
 /// Where a request comes from.
@@ -19,6 +19,8 @@ pub struct Origin {
     pub address: IpAddr,
     /// The request's id.
     pub request: Arc<str>,
+    /// The client's trace (W3C Trace Context), for plugins to send along.
+    pub traceparent: Option<Arc<str>>,
 }
 
 /// A program that a federation rule lets in.
@@ -159,6 +161,11 @@ impl Principal {
 
     pub(super) fn narrowed_to(self, narrowed: BTreeMap<RepositoryName, Narrowed>) -> Self {
         Self { narrowed: Some(Arc::new(narrowed)), ..self }
+    }
+
+    /// The same, whatever their registry token of the moment covers.
+    pub(super) fn unscoped(self) -> Self {
+        Self { scopes: None, ..self }
     }
 
     /// The same before plugins were asked.
@@ -355,29 +362,6 @@ impl Principal {
         Refusal::Denied { actor: self.actor(), need: need.clone(), because }
     }
 
-    /// The right to do something to a repository, if they have it.
-    pub fn grant(&self, action: Action, repository: RepositoryName) -> Result<Grant, Refusal> {
-        let need = Need::Repository(action, repository);
-        let allowed = self.decide(&need)?;
-        let Need::Repository(action, repository) = need else {
-            unreachable!("the need was just made of a repository")
-        };
-        let actor = self.as_actor(&allowed);
-        Ok(Grant { repository, action, principal: self.clone(), actor })
-    }
-
-    /// The right to push, or at least to sign.
-    pub fn grant_push(&self, repository: RepositoryName) -> Result<Grant, Refusal> {
-        self.grant(Action::Push, repository.clone())
-            .or_else(|refusal| self.grant(Action::Sign, repository).map_err(|_| refusal))
-    }
-
-    /// The right to list repositories, if they have it.
-    pub fn grant_catalog(&self) -> Result<CatalogGrant, Refusal> {
-        self.decide(&Need::Catalog)?;
-        Ok(CatalogGrant { principal: self.clone() })
-    }
-
     /// Whether anybody may pull from a repository, logged in or not.
     #[must_use]
     pub fn is_public(&self, name: &RepositoryName) -> bool {
@@ -488,111 +472,5 @@ fn scopes_cover(scopes: &[Scope], need: &Need) -> bool {
                 && Need::of_registry(&scope.name).as_ref() == Some(need)
                 && !scope.actions.is_empty()
         }),
-    }
-}
-
-/// Proof that a principal may do something to a repository. Only [`Principal::grant`] makes one.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    repository: RepositoryName,
-    action: Action,
-    principal: Principal,
-    actor: Actor,
-}
-
-impl Grant {
-    /// The repository it is about.
-    #[must_use]
-    pub fn repository(&self) -> &RepositoryName {
-        &self.repository
-    }
-
-    /// What it allows.
-    #[must_use]
-    pub fn action(&self) -> Action {
-        self.action
-    }
-
-    /// Whose it is.
-    #[must_use]
-    pub fn principal(&self) -> &Principal {
-        &self.principal
-    }
-
-    /// Who is to be written down as the one who did it, and what allowed it.
-    #[must_use]
-    pub fn actor(&self) -> &Actor {
-        &self.actor
-    }
-
-    /// The same, done by a task of Berth's own.
-    pub(super) fn by_task(self, name: &str) -> Self {
-        Self { actor: Actor::internal(name), ..self }
-    }
-}
-
-/// Proof that a principal may list repositories. Only [`Principal::grant_catalog`] makes one.
-#[derive(Clone, Debug)]
-pub struct CatalogGrant {
-    principal: Principal,
-}
-
-impl CatalogGrant {
-    /// Whether this one may be shown: its owner may pull from it, whatever their registry token of the moment covers.
-    #[must_use]
-    pub fn may_see(&self, name: &RepositoryName) -> bool {
-        // Which names there are is not what plugins narrow: they would have to be asked about each.
-        let owner = Principal { scopes: None, narrowed: None, ..self.principal.clone() };
-        owner.decide(&Need::Repository(Action::Pull, name.clone())).is_ok()
-    }
-
-    /// The parts of the list that hold all that may be shown, in order; others are not looked at.
-    #[must_use]
-    pub fn spans(&self) -> Vec<super::Span> {
-        if matches!(self.principal.who, Who::Machine) {
-            return vec![super::Span::Prefix(String::new())];
-        }
-        self.principal.rules.spans(&self.principal.subjects, Action::Pull)
-    }
-}
-
-/// Proof that a principal may change who may do what. Only [`Principal::grant_management`] and
-/// [`Principal::grant_administration`] make one.
-#[derive(Clone, Debug)]
-pub struct AdminGrant {
-    actor: Actor,
-}
-
-impl AdminGrant {
-    /// Who is to be written down as the one who did it.
-    #[must_use]
-    pub fn actor(&self) -> &Actor {
-        &self.actor
-    }
-}
-
-impl Principal {
-    /// The right to administer the registry itself.
-    pub fn grant_administration(&self) -> Result<AdminGrant, Refusal> {
-        self.admin_grant(&Need::Administer)
-    }
-
-    /// The right to change rules about the repositories of a pattern.
-    pub fn grant_management(&self, pattern: &RepositoryPattern) -> Result<AdminGrant, Refusal> {
-        self.admin_grant(&Need::Administer)
-            .or_else(|_| self.admin_grant(&Need::Pattern(pattern.clone())))
-    }
-
-    /// The right to change something of an account: one's own, or anybody's for administrators.
-    pub fn grant_account(&self, name: &str) -> Result<AdminGrant, Refusal> {
-        if self.account().is_some_and(|account| *account.name == *name) {
-            return self.admin_grant(&Need::OwnAccount);
-        }
-        self.admin_grant(&Need::Administer)
-    }
-
-    fn admin_grant(&self, need: &Need) -> Result<AdminGrant, Refusal> {
-        let allowed = self.decide(need)?;
-        Ok(AdminGrant { actor: self.as_actor(&allowed) })
     }
 }

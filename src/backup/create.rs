@@ -4,6 +4,8 @@
 //! ([`Meta::hold_blobs`](crate::meta::Meta::hold_blobs)): what the snapshot names can be read, whatever is deleted meanwhile.
 
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use berth_parcel::{Form, Recipient};
@@ -240,9 +242,17 @@ impl Job<'_> {
             return Ok((Some(line), false, digest));
         }
         self.watch.at_any()?;
-        let Some(mut source) = self.open(&blob).await? else { return Ok((None, false, digest)) };
-        let head = take_head(&mut source).await;
-        let Ok(head) = head else { return Ok((None, false, digest)) };
+        let Some(source) = self.open(&blob).await? else { return Ok((None, false, digest)) };
+        let broke_off = Arc::new(AtomicBool::new(false));
+        let noticed = Arc::clone(&broke_off);
+        let mut source = source
+            .inspect_err(move |error| noticed.store(is_of_the_file(error), Ordering::Release))
+            .boxed();
+        let head = match take_head(&mut source).await {
+            Ok(head) => head,
+            Err(error) if is_of_the_file(&error) => return Ok((None, false, digest)),
+            Err(error) => return Err(blob::Error::broken(error).into()),
+        };
         let form = Form {
             compressed: berth_parcel::shrinks(&head),
             encrypted: !self.recipients.is_empty(),
@@ -262,6 +272,8 @@ impl Job<'_> {
                 self.target.depot.delete(&name).await?;
                 Ok((None, false, digest))
             }
+            // It could not be read to its end, so nothing was kept.
+            (Err(_), _) if broke_off.load(Ordering::Acquire) => Ok((None, false, digest)),
             (Err(error), _) => Err(error.into()),
         }
     }
@@ -278,6 +290,10 @@ impl Job<'_> {
         match found {
             Ok(content) => Ok(Some(BlobStore::read(&content, blob.size).await?)),
             Err(blob::Error::Missing(_)) => Ok(None),
+            Err(error) if error.is_unreadable() => {
+                tracing::error!(blob.digest = %blob.digest, %error, "{}: {error}", blob.digest);
+                Ok(None)
+            }
             Err(error) => Err(error.into()),
         }
     }
@@ -311,6 +327,11 @@ impl Job<'_> {
         let path = self.backups.config.storage.key_path();
         self.send_file(&path, "key", Form { compressed: false, encrypted }).await.map(Some)
     }
+}
+
+/// Whether a stream broke off because of what it reads, and not because a bucket does not answer, which may be over soon.
+fn is_of_the_file(error: &std::io::Error) -> bool {
+    error.get_ref().is_none_or(|cause| !cause.is::<blob::BucketError>())
 }
 
 /// The beginning of a stream.

@@ -134,7 +134,7 @@ impl Restore {
         let (now, to) = (self.now, data.join("berth.db"));
         blocking(move || {
             match moved {
-                Some(moved) => snapshot.settle_elsewhere(&moved)?,
+                Some(moved) => snapshot.settle_elsewhere(&moved, now)?,
                 None => snapshot.settle_in_place()?,
             }
             if let Some(keys) = keys {

@@ -54,8 +54,11 @@ impl Job<'_> {
         let at = self.backups.clock.now();
         self.backups.meta.snapshot(&path).await?;
         let opened = path.clone();
-        let summary =
-            super::create::blocking(move || Ok(Snapshot::open(&opened)?.summary()?)).await?;
+        let (summary, damaged) = super::create::blocking(move || {
+            let snapshot = Snapshot::open(&opened)?;
+            Ok((snapshot.summary()?, snapshot.list_damaged()?))
+        })
+        .await?;
         let encrypted = !self.recipients.is_empty();
         let database = self.send_file(&path, "database", Form { compressed: true, encrypted });
         let database = database.await?;
@@ -74,7 +77,7 @@ impl Job<'_> {
             summary,
             sent_blobs: 0,
             sent_bytes: 0,
-            damaged: Vec::new(),
+            damaged,
         };
         manifest.write(self.target).await?;
         Ok(manifest)

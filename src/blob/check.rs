@@ -28,7 +28,7 @@ impl BlobStore {
     /// Begins to read a blob. What is remembered of its object is not relied on.
     ///
     /// # Errors
-    /// [`Error::Missing`] if it is not there, or not of that size.
+    /// [`Error::Missing`] if it is not there, cannot be read, or is not of that size.
     pub async fn check_blob(
         &self,
         location: &Location,
@@ -39,7 +39,14 @@ impl BlobStore {
             Store::Local(local) => local.forget(location),
             Store::Object(object) => object.forget(location),
         }
-        let content = self.load(location, size).await?;
+        let content = self.load(location, size).await.map_err(|error| {
+            if error.is_unreadable() {
+                // As good as gone.
+                tracing::warn!(%error, "{}: {error}", location.as_str());
+                return Error::Missing(location.clone());
+            }
+            error
+        })?;
         let hasher = Hasher::new(algorithm);
         Ok(Check { content, location: location.clone(), hasher, offset: 0, size })
     }

@@ -76,7 +76,7 @@ pub enum Error {
 
 impl Error {
     /// A stream of a bucket that broke off.
-    pub(super) fn broken(error: std::io::Error) -> Self {
+    pub(crate) fn broken(error: std::io::Error) -> Self {
         match error.downcast::<BucketError>() {
             Ok(error) => Self::Bucket(error),
             Err(source) => Self::Io { path: PathBuf::new(), source },
@@ -97,6 +97,17 @@ impl Error {
             Self::Bucket(error) => error.is_full(),
             _ => false,
         }
+    }
+
+    /// Whether the file itself cannot be read, and no other one is to blame: its sectors, its inode, its rights.
+    #[must_use]
+    pub fn is_unreadable(&self) -> bool {
+        use rustix::io::Errno;
+        let Self::Io { source, .. } = self else { return false };
+        source.kind() == std::io::ErrorKind::PermissionDenied
+            || [Errno::IO, Errno::UCLEAN, Errno::BADMSG]
+                .iter()
+                .any(|errno| source.raw_os_error() == Some(errno.raw_os_error()))
     }
 
     /// Whether it may be gone in a moment: the bucket does not answer.

@@ -23,7 +23,8 @@ const HELP: &str = "\
 SRC is one of
   DIR                      the files of registry:2 (distribution), where its `rootdirectory` is; or an
                            OCI image layout
-  FILE.tar                 an OCI image layout in a tar file, or what `docker save` wrote
+  FILE.tar, FILE.tar.gz    an OCI image layout in a tar file, or what `docker save` wrote; also of
+                           gzip or zstd, which needs room for it unpacked in TMPDIR
   HOST[:PORT][/NAME]       a registry, or one repository of it
 
 Images go into the data directory, which no Berth may be serving meanwhile; or, with --to, into a

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::api::{Target, text};
 use super::client::{part, repository_path};
+use super::named::ImageName;
 use super::output::{Table, print_json, say, short_digest};
-use super::scan::ImageName;
 use crate::oci::Reference;
 
 /// Hold pushed images back until they are scanned, and let them go

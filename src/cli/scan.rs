@@ -8,40 +8,11 @@ use serde_json::{Value, json};
 
 use super::api::{Api, Target, narrowed, text};
 use super::client::{part, repository_path};
+use super::named::ImageName;
 use super::output::{Table, count, print, print_json, say, short_digest};
-use crate::oci::{Reference, RepositoryName};
 
 /// How often whoever waits looks again.
 const LOOKS_EVERY: Duration = Duration::from_millis(500);
-
-/// `team/app:v1` or `team/app@sha256:…`
-#[derive(Clone, Debug)]
-pub(super) struct ImageName {
-    pub(super) repository: RepositoryName,
-    pub(super) reference: Reference,
-}
-
-impl std::str::FromStr for ImageName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.split_once('@').or_else(|| text.rsplit_once(':'));
-        let (repository, reference) = parts.ok_or_else(|| {
-            format!("`{text}` names no image: write `REPOSITORY:TAG` or `REPOSITORY@DIGEST`, such as `team/app:v1`")
-        })?;
-        Ok(Self {
-            repository: repository.parse().map_err(|error| format!("{error}"))?,
-            reference: reference.parse().map_err(|error| format!("{error}"))?,
-        })
-    }
-}
-
-impl std::fmt::Display for ImageName {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let between = if matches!(self.reference, Reference::Tag(_)) { ':' } else { '@' };
-        write!(f, "{}{between}{}", self.repository, self.reference)
-    }
-}
 
 impl ImageName {
     /// The path of its reports.

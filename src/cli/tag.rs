@@ -4,8 +4,9 @@ use clap::{Args, Subcommand};
 use serde::{Deserialize, Serialize};
 
 use super::client::{Server, ServerArgs, repository_path, tag_path};
+use super::named::TagName;
 use super::output::{Table, confirm, print, print_json, short_digest, size};
-use crate::oci::{RepositoryName, Tag};
+use crate::oci::RepositoryName;
 
 /// Show and delete tags of a running Berth, and where they pointed before
 #[derive(Debug, Subcommand)]
@@ -28,33 +29,6 @@ pub(super) enum TagCommand {
     Rollback(super::trash::Rollback),
 }
 
-/// `team/app:v1`
-#[derive(Clone, Debug)]
-struct Tagged {
-    repository: RepositoryName,
-    tag: Tag,
-}
-
-impl std::str::FromStr for Tagged {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let (repository, tag) = text.rsplit_once(':').ok_or_else(|| {
-            format!("`{text}` names no tag: write `REPOSITORY:TAG`, such as `team/app:v1`")
-        })?;
-        Ok(Self {
-            repository: repository.parse().map_err(|error| format!("{error}"))?,
-            tag: tag.parse().map_err(|error| format!("{error}"))?,
-        })
-    }
-}
-
-impl std::fmt::Display for Tagged {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}:{}", self.repository, self.tag)
-    }
-}
-
 #[derive(Debug, Args)]
 pub(super) struct List {
     /// The repository, such as `team/app`
@@ -73,7 +47,7 @@ pub(super) struct List {
 pub(super) struct Show {
     /// The tag, such as `team/app:v1`
     #[arg(value_name = "REPOSITORY:TAG")]
-    tag: Tagged,
+    tag: TagName,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -85,7 +59,7 @@ pub(super) struct Show {
 pub(super) struct Delete {
     /// The tag, such as `team/app:v1`
     #[arg(value_name = "REPOSITORY:TAG")]
-    tag: Tagged,
+    tag: TagName,
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
@@ -97,7 +71,7 @@ pub(super) struct Delete {
 pub(super) struct History {
     /// The tag, such as `team/app:v1`; it may have been deleted
     #[arg(value_name = "REPOSITORY:TAG")]
-    tag: Tagged,
+    tag: TagName,
     /// At most so many
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
@@ -169,7 +143,7 @@ impl List {
     }
 }
 
-async fn load(server: &Server, tag: &Tagged) -> anyhow::Result<Entry> {
+async fn load(server: &Server, tag: &TagName) -> anyhow::Result<Entry> {
     server.get(&tag_path(&tag.repository, &tag.tag)).await
 }
 
@@ -225,19 +199,5 @@ impl History {
         }
         table.print()?;
         Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tag_is_named_with_its_repository() {
-        let tagged: Tagged = "team/app:v1".parse().unwrap();
-        assert_eq!(tagged.to_string(), "team/app:v1");
-        for bad in ["team/app", "team/app:", ":v1", "host:5000/app", "Team:v1"] {
-            assert!(bad.parse::<Tagged>().is_err(), "{bad}");
-        }
     }
 }

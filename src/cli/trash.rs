@@ -4,9 +4,10 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::api::{Api, Target, text};
-use super::client::{part, repository_path, tag_path};
+use super::client::{repository_path, tag_path};
+use super::named::{ImageName, TagName};
 use super::output::{Table, confirm, print, print_json, short_digest, size};
-use crate::oci::{Digest, RepositoryName, Tag};
+use crate::oci::{Digest, Reference, RepositoryName};
 
 /// Show what can be brought back, and empty it
 #[derive(Debug, Subcommand)]
@@ -51,7 +52,7 @@ pub(super) struct Empty {
 )]
 pub(super) struct Undelete {
     /// The tag or the manifest, such as `team/app:v1` or `team/app@sha256:…`
-    reference: String,
+    reference: ImageName,
     #[command(flatten)]
     target: Target,
 }
@@ -64,7 +65,7 @@ pub(super) struct Undelete {
 pub(super) struct Rollback {
     /// The tag, such as `team/app:latest`
     #[arg(value_name = "REPOSITORY:TAG")]
-    tag: String,
+    tag: TagName,
     /// At this manifest
     #[arg(long, value_name = "DIGEST", conflicts_with = "at")]
     to: Option<Digest>,
@@ -142,18 +143,12 @@ async fn restored(api: &Api, path: &str, wish: &Value) -> anyhow::Result<()> {
 
 impl Undelete {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let (repository, wish) = match self.reference.rsplit_once('@') {
-            Some((repository, digest)) => (repository, json!({ "digest": digest })),
-            None => match self.reference.rsplit_once(':') {
-                Some((repository, tag)) => (repository, json!({ "tag": tag })),
-                None => anyhow::bail!(
-                    "`{}` names neither a tag nor a manifest: write `REPOSITORY:TAG` or `REPOSITORY@DIGEST`",
-                    self.reference
-                ),
-            },
+        let wish = match &self.reference.reference {
+            Reference::Tag(tag) => json!({ "tag": tag }),
+            Reference::Digest(digest) => json!({ "digest": digest }),
         };
         let api = self.target.open().await?;
-        let path = format!("api/v1/repositories/{}/undelete", part(repository));
+        let path = format!("{}/undelete", repository_path(&self.reference.repository));
         let result = restored(&api, &path, &wish).await;
         api.close().await;
         result
@@ -162,12 +157,9 @@ impl Undelete {
 
 impl Rollback {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let (repository, tag) = self.tag.rsplit_once(':').ok_or_else(|| {
-            anyhow::anyhow!("`{}` names no tag: write `REPOSITORY:TAG`", self.tag)
-        })?;
-        let (repository, tag): (RepositoryName, Tag) = (repository.parse()?, tag.parse()?);
+        let TagName { repository, tag } = &self.tag;
         let api = self.target.open().await?;
-        let path = format!("{}/rollback", tag_path(&repository, &tag));
+        let path = format!("{}/rollback", tag_path(repository, tag));
         let wish = match (self.to, self.at) {
             (Some(digest), _) => json!({ "to": digest }),
             (None, Some(at)) => json!({ "at": at }),

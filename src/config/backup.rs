@@ -7,7 +7,8 @@ use berth_parcel::{InvalidKey, Recipient};
 use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
-use super::sections::{Backend, optional};
+use super::sections::optional;
+use super::storage::Backend;
 use crate::clock::Cron;
 
 /// `[backup]`

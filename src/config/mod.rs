@@ -9,6 +9,7 @@ mod document;
 mod keys;
 mod load;
 mod sections;
+mod storage;
 mod upkeep;
 mod values;
 
@@ -17,8 +18,9 @@ pub use document::read_document;
 pub use keys::KEYS;
 pub use load::{Loaded, Overlay, Problem, Problems, Source};
 pub use sections::{
-    Advisories, Audit, Auth, Backend, ClientAuth, Config, DeclaredPlugin, Jobs, Log, LogFormat,
-    Metrics, Plugins, Redirect, RedirectRule, Registry, Reserve, Server, Storage, Tls, Uploads,
+    Advisories, Audit, Auth, ClientAuth, Config, DeclaredPlugin, Jobs, Log, LogFormat, Metrics,
+    Plugins, Registry, Server, Tls, Uploads,
 };
+pub use storage::{Backend, Redirect, RedirectRule, Reserve, Storage};
 pub use upkeep::{Gc, Retention, Scrub, Trash};
 pub use values::{ByteSize, HumanDuration};

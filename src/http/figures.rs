@@ -53,6 +53,7 @@ pub(super) async fn figures(app: &App) -> Vec<Figure> {
         let help = "Jobs that have not ended, or failed";
         figures.push(Figure::Gauges("jobs", help, labelled.collect()));
     }
+    figures.push(plugins(app));
     figures.extend(upkeep(app).await);
     figures.extend(scans(app).await);
     figures.extend(replication(app).await);
@@ -158,6 +159,20 @@ async fn backups(app: &App) -> Vec<Figure> {
             seconds(snapshot),
         ),
     ]
+}
+
+/// Which hooks of plugins are left alone for a while, as they keep failing.
+fn plugins(app: &App) -> Figure {
+    let installed = app.plugins.list();
+    let hooks = installed.iter().flat_map(|plugin| {
+        let name = plugin.name.to_string();
+        plugin.hooks.iter().map(move |(hook, until)| {
+            let labels = vec![("plugin", name.clone()), ("hook", hook.as_str().to_owned())];
+            (labels, u64::from(until.is_some()))
+        })
+    });
+    let help = "1 while a plugin is left alone, as it keeps failing";
+    Figure::Gauges("plugin_resting", help, hooks.collect())
 }
 
 /// How far replication targets are behind, and what was sent to them.

@@ -58,6 +58,7 @@ impl Info {
 }
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
 
 /// Answers one request.
@@ -77,7 +78,11 @@ pub(super) async fn answer(
         request.headers(),
         &server.trusted_proxies,
     );
-    let origin = Origin { address: client.address, request: request_id(request.headers()) };
+    let origin = Origin {
+        address: client.address,
+        request: request_id(request.headers()),
+        traceparent: traceparent(request.headers()),
+    };
     let is_https = client.is_https;
     let base: Arc<str> =
         base_url(server.public_url.as_deref(), &client, request.uri(), request.headers()).into();
@@ -187,6 +192,14 @@ fn request_id(headers: &HeaderMap) -> Arc<str> {
         Some(id) => id.into(),
         None => random_text(9).into(),
     }
+}
+
+/// `traceparent`, if it is one: `00-TRACE-PARENT-FLAGS` in hexadecimal digits (W3C Trace Context, 3.2).
+fn traceparent(headers: &HeaderMap) -> Option<Arc<str>> {
+    let given = headers.get(TRACEPARENT)?.to_str().ok()?;
+    let is_hex = |part: &str| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let lengths: Vec<usize> = given.split('-').map(str::len).collect();
+    (lengths == [2, 32, 16, 2] && given.split('-').all(is_hex)).then(|| given.into())
 }
 
 /// Where we are. With `server.public_url` it is that; else the host that the client itself named, if it is one: what it says

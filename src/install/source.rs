@@ -83,7 +83,7 @@ pub struct Asked {
     pub source: Source,
     /// The digest that it has to have: of the artifact, or of the component.
     pub digest: Option<Digest>,
-    /// The key that has to have signed it, beside those that the configuration trusts.
+    /// The key that has to have signed it, instead of one that the configuration trusts.
     pub key: Option<PublicKey>,
     /// What the other registry wants to see.
     pub credentials: Option<Credentials>,
@@ -159,8 +159,11 @@ impl Installer {
             what: "artifact",
             name: asked.source.to_string(),
         })?;
-        let mut keys = self.trusted_keys().await?;
-        keys.extend(asked.key.clone());
+        // Whoever names a key wants that one and no other.
+        let keys = match &asked.key {
+            Some(key) => vec![key.clone()],
+            None => self.trusted_keys().await?,
+        };
         let signed_by = signer(place, &found.digest, &keys).await?.map(PublicKey::name);
         let component = Artifact::component(&found.manifest).map_err(refused)?;
         let bytes = place.blob(component, MOST_COMPONENT_BYTES).await?;

@@ -8,6 +8,7 @@ use std::ops::AddAssign;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, EventKind};
+use super::guard::Guard;
 use super::repository::{self, RepositoryId};
 use super::tag::By;
 use super::tx::Tx;
@@ -66,6 +67,13 @@ struct LooseManifest {
     digest: Digest,
     size: u64,
     since: Timestamp,
+}
+
+impl LooseManifest {
+    fn is_locked(&self, tx: &mut Tx<'_>, now: Timestamp) -> Result<bool, Error> {
+        let guard = Guard::load(tx, &self.name, now)?;
+        loose::is_locked(tx, self.repository, self.id, &guard)
+    }
 }
 
 fn loose_manifests(
@@ -196,6 +204,12 @@ fn collect_manifests(
             done.kept += 1;
             continue;
         }
+        if found.is_locked(tx, now)? {
+            // Its time begins anew, so that it goes some time after the lock.
+            loose::manifest(tx, found.repository, found.id, now)?;
+            done.kept += 1;
+            continue;
+        }
         loose::content(tx, found.repository, found.id, found.since, now)?;
         tx.execute(
             "DELETE FROM repository_manifest WHERE repository_id = $1 AND manifest_id = $2",
@@ -311,6 +325,7 @@ impl Meta {
         limit: u64,
         skip: u64,
     ) -> Result<Collected, Error> {
+        let now = self.clock.now();
         self.db
             .read(move |tx| {
                 let mut seen = Collected::default();
@@ -318,7 +333,8 @@ impl Meta {
                     Garbage::Manifests => {
                         for found in loose_manifests(tx, before, limit, skip)? {
                             seen.examined += 1;
-                            let kept = loose::is_reachable(tx, found.repository, found.id)?;
+                            let kept = loose::is_reachable(tx, found.repository, found.id)?
+                                || found.is_locked(tx, now)?;
                             seen.kept += u64::from(kept);
                             seen.manifests += u64::from(!kept);
                         }

@@ -99,7 +99,7 @@ impl<'a> Guard<'a> {
         })
     }
 
-    fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         self.locks.is_empty() && self.rules.is_empty()
     }
 

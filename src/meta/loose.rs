@@ -4,9 +4,11 @@
 //! takes away, however many others there are, and a collection reads what is marked and nothing else.
 
 use super::Error;
+use super::guard::Guard;
 use super::repository::RepositoryId;
 use super::tx::Tx;
 use crate::clock::Timestamp;
+use crate::oci::Digest;
 
 /// Marks a manifest that has lost a tag.
 pub(super) fn manifest(
@@ -152,10 +154,38 @@ pub(super) fn is_reachable(
     repository: RepositoryId,
     id: i64,
 ) -> Result<bool, Error> {
+    is_kept_by(tx, repository, id, |tx, manifest| is_root(tx, repository, manifest))
+}
+
+/// Whether a lock is on a manifest of a repository, on an index that lists it, or on what it refers to.
+pub(super) fn is_locked(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    id: i64,
+    guard: &Guard<'_>,
+) -> Result<bool, Error> {
+    if guard.is_idle() {
+        return Ok(false);
+    }
+    is_kept_by(tx, repository, id, |tx, manifest| {
+        let digest = tx.find("SELECT digest FROM manifest WHERE id = $1", (manifest,), |row| {
+            row.get::<Digest>("digest")
+        })?;
+        Ok(digest.is_some_and(|digest| guard.of_digest(&digest).is_some()))
+    })
+}
+
+/// Whether a manifest, or anything that keeps it alive, is one of those.
+fn is_kept_by(
+    tx: &mut Tx<'_>,
+    repository: RepositoryId,
+    id: i64,
+    mut is_one: impl FnMut(&mut Tx<'_>, i64) -> Result<bool, Error>,
+) -> Result<bool, Error> {
     let mut open = vec![id];
     let mut seen = open.clone();
     while let Some(manifest) = open.pop() {
-        if is_root(tx, repository, manifest)? {
+        if is_one(tx, manifest)? {
             return Ok(true);
         }
         for above in keepers(tx, repository, manifest)? {

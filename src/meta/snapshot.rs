@@ -2,6 +2,7 @@
 //!
 //! Everything here blocks, and looks at all rows: nobody else uses the copy.
 
+use std::collections::HashSet;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -233,6 +234,28 @@ impl Snapshot {
         Ok(found)
     }
 
+    /// Whether it is of a version that knows of damaged blobs.
+    fn knows_damage(&self) -> Result<bool, Error> {
+        let sql = "SELECT count(*) FROM sqlite_master WHERE name = 'damaged_blob'";
+        Ok(self.count(sql)? > 0)
+    }
+
+    /// Blobs that the registry knew to be missing or damaged.
+    pub fn list_damaged(&self) -> Result<Vec<Digest>, Error> {
+        if !self.knows_damage()? {
+            return Ok(Vec::new());
+        }
+        let keys = Keyring::random();
+        Tx::new(&self.connection, &keys).query(
+            "SELECT blob.digest
+               FROM damaged_blob
+               JOIN blob ON blob.id = damaged_blob.blob_id
+              ORDER BY blob.digest",
+            (),
+            |row| row.get("digest"),
+        )
+    }
+
     fn name(&self, sql: &str) -> Result<Vec<String>, Error> {
         let mut statement = self.connection.prepare(sql)?;
         let lines = statement.query_map((), |row| row.get(0))?;
@@ -258,15 +281,35 @@ impl Snapshot {
         Ok(())
     }
 
-    /// Makes it ready to be served elsewhere: blobs are where they were put, uploads that were under way are forgotten, as
-    /// their bytes are not in the backup.
-    pub fn settle_elsewhere(&self, moved: &[(Digest, Location)]) -> Result<(), Error> {
+    /// Makes it ready to be served elsewhere: blobs are where they were put, and those that were not brought are known to be
+    /// missing, so that the next push mends them. Uploads that were under way are forgotten, as their bytes are not in the
+    /// backup.
+    pub fn settle_elsewhere(
+        &self,
+        moved: &[(Digest, Location)],
+        now: Timestamp,
+    ) -> Result<(), Error> {
         let transaction = self.connection.unchecked_transaction()?;
         {
             let mut statement =
                 transaction.prepare("UPDATE blob SET location = $1 WHERE digest = $2")?;
             for (digest, location) in moved {
                 statement.execute((location.as_str(), digest.as_str()))?;
+            }
+        }
+        if self.knows_damage()? {
+            // What was brought was compared with its digest on the way.
+            transaction.execute("DELETE FROM damaged_blob", ())?;
+            let whole: HashSet<&str> = moved.iter().map(|(digest, _)| digest.as_str()).collect();
+            let mut blobs = transaction.prepare("SELECT id, digest FROM blob")?;
+            let mut mark = transaction.prepare(
+                "INSERT INTO damaged_blob (blob_id, reason, found_at) VALUES ($1, 'missing', $2)",
+            )?;
+            let mut rows = blobs.query(())?;
+            while let Some(row) = rows.next()? {
+                if !whole.contains(row.get_ref(1)?.as_str().unwrap_or_default()) {
+                    mark.execute((row.get::<_, i64>(0)?, now.as_millis()))?;
+                }
             }
         }
         transaction.execute("DELETE FROM upload", ())?;

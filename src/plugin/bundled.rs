@@ -24,6 +24,7 @@ const BUNDLED: &[Bundled] = bundled![
     "freeze",
     "notify-chat",
     "policy",
+    "replicate-registry",
     "replicate-s3-layout",
     "scan-packages",
     "scan-secrets",

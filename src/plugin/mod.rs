@@ -64,6 +64,7 @@ pub use figures::{FigureValue, GuestFigure};
 pub use glob::{Glob, InvalidGlob};
 pub use http_rule::HttpRule;
 pub use identity::{Credential, CredentialKind, Identified, Narrowed};
+pub(crate) use image::unpack_file;
 pub use image::{
     FileEntry, FileKind, ImageError, ImageSource, LayerBounds, Layers, ListedFile, ListingError,
     OpenFile, Rootfs, list_files, read_file,

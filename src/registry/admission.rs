@@ -66,14 +66,10 @@ fn descriptor(manifest: &Manifest, digest: &Digest) -> Descriptor {
 
 /// Who asks, as plugins see it.
 fn context(principal: &Principal) -> CallContext {
-    let (request, address) = match principal.origin() {
-        Some(origin) => (Arc::clone(&origin.request), Some(origin.address)),
-        None => ("internal".into(), None),
-    };
-    let mut context = CallContext::new(request);
-    if let Some(address) = address {
-        context.attributes.insert("client.address".into(), address.to_string());
-    }
+    let Some(origin) = principal.origin() else { return CallContext::new("internal") };
+    let mut context = CallContext::new(Arc::clone(&origin.request));
+    context.traceparent = origin.traceparent.as_deref().map(str::to_owned);
+    context.attributes.insert("client.address".into(), origin.address.to_string());
     context
 }
 
@@ -140,7 +136,8 @@ impl Registry {
         tags: &[Tag],
     ) -> Result<Admitted, Error> {
         let mut admitted = Admitted::default();
-        let asks = |operation| self.plugins.decides_about(operation);
+        // What Berth writes beside an image (SBOMs) is no push of anybody: what holds for images would keep it out.
+        let asks = |operation| !grant.is_of_task() && self.plugins.decides_about(operation);
         if !asks(Operation::Push) && !asks(Operation::Tag) {
             return Ok(admitted);
         }
@@ -191,7 +188,7 @@ impl Registry {
         grant: &Grant,
         reference: &Reference,
     ) -> Result<(), Error> {
-        if !self.plugins.decides_about(Operation::Delete) {
+        if grant.is_of_task() || !self.plugins.decides_about(Operation::Delete) {
             return Ok(());
         }
         // What is not there is told by who removes it.

@@ -21,6 +21,9 @@ const NAMED: usize = 500;
 /// Orphans that one run handles: the rest is for the next one.
 const MOST: usize = 100_000;
 
+/// While a backup is taken, nothing is removed: that is looked at again after so long.
+const HELD: Duration = Duration::from_mins(1);
+
 /// Rows that are read together.
 const AT_ONCE: u64 = 10_000;
 
@@ -43,6 +46,10 @@ pub(super) async fn run(
     }
     for object in &found {
         running.check()?;
+        // A copy under way may have named it before its row went.
+        if worker.meta.holds_blobs().await? {
+            return Err(Failure::Later(HELD));
+        }
         worker.blobs.delete(&object.location).await?;
     }
     Ok(Finished::with(format!("{number} objects ({size:#}) that no row knew were deleted")))

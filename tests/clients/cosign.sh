@@ -26,6 +26,7 @@ main() {
     by_referrer
     attestation
     copies
+    plugins
     roles
     finish
 }
@@ -81,6 +82,35 @@ attestation() {
 copies() {
     check "copy an image with its signatures" cosign copy --allow-http-registry "$REGISTRY/team/app:v1" "$REGISTRY/other/app:v1"
     check "verify the copy" verify --new-bundle-format=false "$REGISTRY/other/app:v1"
+}
+
+# Whoever makes a plugin, and whoever installs it, with a home of their own.
+maker() {
+    env HOME="$WORK/home" "$BERTH" "$@"
+}
+
+maker_logs_in() {
+    printf '%s' "$ADMIN_PASSWORD" | maker login "$REGISTRY" --username admin --password-stdin
+}
+
+# A plugin is installed if the key that was named has signed it, in either way, and else not.
+plugins() {
+    local place=$REGISTRY/team/policy digest format
+    check "the maker of a plugin logs in" maker_logs_in
+    check "push a plugin" maker plugin push "$HERE/../guests/built/policy.wasm" "$place:v1"
+    digest=$(served_digest team/policy v1)
+    check "make another key pair" cosign generate-key-pair --output-key-prefix "$WORK/other"
+    refused "install it unsigned" 'is not signed by a key' maker plugin install "$place:v1" --yes --key "$WORK/key.pub"
+    for format in false true; do
+        check "sign the plugin (bundle: $format)" sign --new-bundle-format=$format "$place@$digest"
+        refused "install it by another key" 'is not signed by a key' \
+            maker plugin install "$place@$digest" --yes --key "$WORK/other.pub"
+        check "install it by the key" maker plugin install "$place@$digest" --yes --key "$WORK/key.pub"
+        same "its signature is told" true \
+            "$(maker plugin show test.policy --json | jq '.signed_by != null')"
+        check "remove it" maker plugin remove test.policy --yes
+        check "forget the signatures" api DELETE "/v2/team/policy/manifests/${digest/:/-}.sig" -o /dev/null
+    done
 }
 
 roles() {

@@ -1,8 +1,9 @@
 #!/bin/bash
 # Installs the servers that the tests of buckets run against, under ~/.cache/berth-tools; what is there stays.
 #
-# They are what their registries offer: Garage (S3) from crates.io, Azurite (Azure Blob) from npm, and
-# gcp-storage-emulator (Google Cloud Storage) from PyPI. Garage is compiled, which takes some minutes once.
+# They are what their registries offer: Garage (S3) from crates.io, Azurite (Azure Blob) from npm,
+# gcp-storage-emulator (Google Cloud Storage) from PyPI, and another registry, docker-registry, from Debian. Garage is compiled,
+# which takes some minutes once.
 set -euo pipefail
 
 GARAGE=2.5.0
@@ -64,6 +65,16 @@ gcs() {
         "$1"/lib/python3*/site-packages/gcp_storage_emulator/handlers/objects.py
 }
 
+# Whatever version this Debian has; unpacked, so that no service is started by it.
+docker_registry() {
+    (
+        cd "$1"
+        apt-get download -q docker-registry || { apt-get update -q && apt-get download -q docker-registry; }
+        dpkg-deb -x docker-registry_*.deb .
+        rm docker-registry_*.deb
+    )
+}
+
 main() {
     mkdir -p "$TOOLS"
     needs npm npm
@@ -73,6 +84,9 @@ main() {
     fi
     install azurite-blob "$AZURITE" node_modules/.bin/azurite-blob azurite
     install gcp-storage-emulator "$GCS" bin/gcp-storage-emulator gcs
+    if command -v apt-get >/dev/null; then
+        install docker-registry debian usr/bin/docker-registry docker_registry
+    fi
     install garage "$GARAGE" bin/garage garage
 }
 

@@ -4,6 +4,7 @@
 mod aim;
 mod bench;
 mod client;
+mod collect;
 mod connection;
 mod decisions;
 mod drive;
@@ -79,6 +80,9 @@ struct Arguments {
     /// Measure what plugins cost the requests of a running Berth, and end
     #[arg(long)]
     plugins: bool,
+    /// Measure what pushes and pulls feel of a collection among so many blobs, a tenth of which is dead, and end
+    #[arg(long, value_name = "BLOBS")]
+    collect: Option<usize>,
     /// Where the servers' data is kept during the run
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     scratch: PathBuf,
@@ -101,6 +105,13 @@ fn main() -> Result<()> {
     if arguments.plugins {
         let scratch = arguments.scratch.join(format!("berth-bench-{}", std::process::id()));
         let measured = plugins::measure(&arguments.programs, &scratch);
+        let _ = fs::remove_dir_all(&scratch);
+        return Ok(io::stdout().write_all(measured?.as_bytes())?);
+    }
+    if let Some(blobs) = arguments.collect {
+        let scratch = arguments.scratch.join(format!("berth-bench-{}", std::process::id()));
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let measured = runtime.block_on(collect::measure(&scratch, blobs, blobs / 10));
         let _ = fs::remove_dir_all(&scratch);
         return Ok(io::stdout().write_all(measured?.as_bytes())?);
     }

@@ -25,7 +25,7 @@ fn objection(hash: &str) -> Option<&'static str> {
         _ if hash.starts_with("$apr1$") || hash.starts_with("$1$") => {
             "is MD5 (apr1), which is guessed too fast"
         }
-        _ if hash.starts_with("$2") => "is a bcrypt hash that is damaged, or of a cost above 14",
+        _ if hash.starts_with("$2") => "is a bcrypt hash that is damaged, or of a cost above 12",
         _ => "is crypt, plain text or something else",
     };
     Some(kind)
@@ -74,5 +74,4 @@ impl Authenticator for Htpasswd {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(Htpasswd: authenticator);

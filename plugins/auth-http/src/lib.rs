@@ -1,6 +1,6 @@
 //! Asks an HTTP endpoint who somebody is, and remembers good answers for as long as it says.
 //!
-//! What it sends and takes is in `README.md` beside this folder.
+//! What it sends and takes is in `docs/plugins-bundled.md`.
 
 use std::time::Duration;
 
@@ -103,6 +103,9 @@ impl Authenticator for AuthHttp {
             .header("content-type", "application/json")
             .header("accept", "application/json")
             .timeout(Duration::from_secs(8));
+        if let Some(trace) = context.traceparent {
+            request = request.header("traceparent", trace);
+        }
         if let Ok(token) = config::secret("token") {
             request = request.header("authorization", format!("Bearer {token}"));
         }
@@ -144,5 +147,4 @@ impl Authenticator for AuthHttp {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(AuthHttp: authenticator);

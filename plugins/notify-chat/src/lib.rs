@@ -31,9 +31,7 @@ impl Service {
     /// A value of an event as it may stand in a message: nothing in it calls anybody.
     fn plain(self, text: &str) -> String {
         match self {
-            Self::Slack => {
-                text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
-            }
+            Self::Slack => text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"),
             // Somebody called `@channel` is no reason to wake everybody.
             Self::Teams | Self::Discord | Self::Mattermost => text.replace('@', "@\u{200b}"),
         }
@@ -151,5 +149,4 @@ impl EventSink for NotifyChat {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(NotifyChat: event_sink);

@@ -44,11 +44,10 @@ pub(crate) fn check(
         bad.extend(image.findings(&scan.scanner, least)?);
     }
     bad.retain(|finding| {
-        !(settings.only_fixable && finding.fixed_version.is_none())
-            && !settings
-                .exceptions
-                .iter()
-                .any(|exception| covers(exception, finding, repository, now))
+        let is_bearable = settings.only_fixable && finding.fixed_version.is_none();
+        let mut exceptions = settings.exceptions.iter();
+        let is_excepted = exceptions.any(|exception| covers(exception, finding, repository, now));
+        !is_bearable && !is_excepted
     });
     if !bad.is_empty() {
         broken.push(Broken::new("max-severity", told(settings, &bad)));

@@ -71,5 +71,4 @@ fn decision(broken: &[Broken]) -> Decision {
     decision
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(Policy: admission);

@@ -19,9 +19,8 @@ struct S3Layout;
 const LARGEST: u64 = 5 << 30;
 
 fn blob_key(repository: &str, digest: &str) -> Result<String, Error> {
-    let (algorithm, hex) = digest
-        .split_once(':')
-        .ok_or_else(|| Error::Invalid(format!("`{digest}` is no digest")))?;
+    let (algorithm, hex) =
+        digest.split_once(':').ok_or_else(|| Error::Invalid(format!("`{digest}` is no digest")))?;
     Ok(format!("{repository}/blobs/{algorithm}/{hex}"))
 }
 
@@ -123,5 +122,4 @@ impl ReplicationTarget for S3Layout {
     }
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(S3Layout: replication_target);

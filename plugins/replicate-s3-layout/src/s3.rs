@@ -114,7 +114,11 @@ impl Bucket {
         match answer.status {
             200 => Ok(true),
             404 => Ok(false),
-            _ => Err(failure(answer, key)),
+            // The answer to `HEAD` does not say why.
+            _ => {
+                let request = self.request("GET", key, &hex(&Sha256::digest([])));
+                Err(failure(request.header("range", "bytes=0-0").send()?, key))
+            }
         }
     }
 

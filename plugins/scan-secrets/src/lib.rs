@@ -92,5 +92,4 @@ fn unreadable(error: std::io::Error) -> Error {
     Error::Unavailable(format!("a layer cannot be read: {error}"))
 }
 
-#[cfg(target_family = "wasm")]
 berth_plugin::export!(ScanSecrets: scanner);

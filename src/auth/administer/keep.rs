@@ -1,8 +1,9 @@
 //! Saying how what is in repositories is kept: locks, immutable tags, retention.
 
 use super::{AdminError, Auth, is_role_name, shown};
+use crate::auth::grant::AdminGrant;
 use crate::auth::need::Refusal;
-use crate::auth::principal::{AdminGrant, Principal};
+use crate::auth::principal::Principal;
 use crate::meta::{Actor, Immutability, Lock, NewImmutability, NewLock, Policy};
 use crate::oci::{RepositoryName, RepositoryPattern};
 

@@ -13,8 +13,9 @@ mod trail;
 mod trust;
 mod why;
 
+use super::grant::AdminGrant;
 use super::need::Refusal;
-use super::principal::{AdminGrant, Principal};
+use super::principal::Principal;
 use super::{Auth, MIN_PASSWORD, is_account_name};
 use crate::meta::{self, Actor, Subject};
 use crate::oci::RepositoryPattern;

@@ -2,20 +2,22 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, SeekFrom};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 use tokio::sync::OnceCell;
 
 use super::index::LayoutIndex;
 use super::layout::{INDEX_FILE, checked, failed};
+use super::own::pieces;
+use super::packed;
 use crate::oci::manifest::MAX_MANIFEST_BYTES;
 use crate::oci::{Algorithm, Descriptor, Digest, Reference, RepositoryName};
 use crate::remote::transfer::{Blob, Source};
-use crate::remote::{BlobStream, Error, Fetched, Registry, byte_stream};
+use crate::remote::{BlobStream, Error, Fetched, Registry};
 
 /// Where a file of the archive begins, and its size.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,7 @@ pub(super) struct Extent {
 #[derive(Debug)]
 pub(in crate::cli) struct Archive {
     path: PathBuf,
-    file: File,
+    file: Arc<File>,
     blobs: HashMap<Digest, Extent>,
     index: LayoutIndex,
     referrers: OnceCell<HashMap<Digest, Vec<Descriptor>>>,
@@ -37,7 +39,7 @@ pub(in crate::cli) struct Archive {
 impl Archive {
     /// Opens an archive and finds out what is where. Only the headers are read.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|cause| failed("open", path, cause))?;
+        let file = packed::open(path)?;
         let files = scan(&file).map_err(|cause| failed("read", path, cause))?;
         let no_layout = |why: &str| Error::Layout(format!("{} {why}", path.display()));
         let Some(index) = files.get(INDEX_FILE) else {
@@ -46,9 +48,7 @@ impl Archive {
                     "was written by `docker save` before Docker 25: read it as `docker-archive:`",
                 )
             } else {
-                no_layout(
-                    "is no image layout: it has no file `index.json`; a compressed one must be unpacked first",
-                )
+                no_layout("is no image layout: it has no file `index.json`")
             });
         };
         let bytes = read_extent(&file, *index).map_err(|cause| failed("read", path, cause))?;
@@ -112,18 +112,8 @@ pub(super) fn read_extent(file: &File, extent: Extent) -> io::Result<Vec<u8>> {
 }
 
 /// Streams a part of a file from an offset within the part.
-pub(super) async fn stream_extent(
-    path: &Path,
-    extent: Extent,
-    from: u64,
-) -> Result<BlobStream, Error> {
-    let open = async {
-        let mut file = tokio::fs::File::open(path).await?;
-        file.seek(SeekFrom::Start(extent.start + from)).await?;
-        Ok(file.take(extent.size.saturating_sub(from)))
-    };
-    let part = open.await.map_err(|cause| failed("read", path, cause))?;
-    Ok(byte_stream(part, &format!("cannot read {}", path.display())))
+pub(super) fn stream_extent(file: &Arc<File>, extent: Extent, from: u64) -> BlobStream {
+    pieces(Arc::clone(file), extent.start + from, extent.start + extent.size)
 }
 
 impl Source for Archive {
@@ -148,7 +138,7 @@ impl Source for Archive {
                 actual: extent.size,
             });
         }
-        stream_extent(&self.path, *extent, from).await
+        Ok(stream_extent(&self.file, *extent, from))
     }
 
     async fn list_referrers(&self, subject: &Digest) -> Result<Vec<Descriptor>, Error> {

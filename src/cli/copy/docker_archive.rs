@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use serde_json::json;
 
 use super::archive::{Extent, read_extent, scan, stream_extent};
 use super::layout::failed;
+use super::packed;
 use crate::oci::{Algorithm, Descriptor, Digest, MediaType, Reference, RepositoryName, Tag};
 use crate::remote::transfer::{Blob, Source};
 use crate::remote::{BlobStream, Error, Fetched, Registry};
@@ -22,6 +24,7 @@ use crate::remote::{BlobStream, Error, Fetched, Registry};
 #[derive(Debug)]
 pub(in crate::cli) struct DockerArchive {
     path: PathBuf,
+    file: Arc<File>,
     images: Vec<(Vec<Tag>, Fetched)>,
     blobs: HashMap<Digest, Extent>,
 }
@@ -48,7 +51,7 @@ struct RootFs {
 impl DockerArchive {
     /// Opens an archive and makes the manifests of its images.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let file = File::open(path).map_err(|cause| failed("open", path, cause))?;
+        let file = packed::open(path)?;
         let files = scan(&file).map_err(|cause| failed("read", path, cause))?;
         let broken = |why: String| Error::Layout(format!("{} {why}", path.display()));
         let load = |name: &str| -> Result<Bytes, Error> {
@@ -100,7 +103,7 @@ impl DockerArchive {
             let tags = names.iter().filter_map(|name| name.rsplit_once(':')?.1.parse().ok());
             images.push((tags.collect(), fetched));
         }
-        Ok(Self { path: path.to_owned(), images, blobs })
+        Ok(Self { path: path.to_owned(), file, images, blobs })
     }
 
     /// The tags of all its images, without the names before them.
@@ -136,7 +139,7 @@ impl Source for DockerArchive {
 
     async fn open_blob(&self, blob: &Blob, from: u64) -> Result<BlobStream, Error> {
         match self.blobs.get(&blob.digest) {
-            Some(extent) => stream_extent(&self.path, *extent, from).await,
+            Some(extent) => Ok(stream_extent(&self.file, *extent, from)),
             None => {
                 let path = self.path.display();
                 Err(Error::Layout(format!("{path} lacks the blob {}", blob.digest)))

@@ -9,6 +9,7 @@ use super::distribution::TreeRepository;
 use super::docker_archive::DockerArchive;
 use super::layout::{INDEX_FILE, Layout, failed};
 use super::own::Own;
+use super::packed;
 use super::place::{Location, Place};
 use crate::cli::client::heed_scheme;
 use crate::cli::credentials::CredentialFiles;
@@ -65,15 +66,7 @@ pub(in crate::cli) async fn create_target(path: &Path) -> anyhow::Result<To> {
 /// What a tar file is called in a place: `oci-archive` or `docker-archive`. What `docker save` writes since Docker 25 is both,
 /// and then the former, which keeps digests.
 pub(in crate::cli) fn archive_kind(path: &Path) -> Result<&'static str, Error> {
-    let file = std::fs::File::open(path).map_err(|cause| failed("open", path, cause))?;
-    let mut start = [0; 2];
-    let read = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0);
-    if read.map_err(|cause| failed("read", path, cause))? == 2 && start == [0x1f, 0x8b] {
-        return Err(Error::Layout(format!(
-            "{} is compressed: unpack it first, with `gunzip -k`",
-            path.display()
-        )));
-    }
+    let file = packed::open(path)?;
     let files = scan(&file).map_err(|cause| failed("read", path, cause))?;
     if files.contains_key(INDEX_FILE) {
         return Ok("oci-archive");

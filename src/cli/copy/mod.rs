@@ -8,6 +8,7 @@ mod ends;
 mod index;
 mod layout;
 mod own;
+mod packed;
 mod place;
 mod platform;
 mod progress;
@@ -36,7 +37,8 @@ const HELP: &str = "\
 A place is one of
   HOST[:PORT]/NAME[:TAG|@DIGEST]  a repository in a registry; Docker Hub is docker.io/NAME
   oci:DIR[:TAG]                   a directory with an OCI image layout
-  oci-archive:FILE.tar[:TAG]      the same in a tar file; as DST, an existing file is replaced
+  oci-archive:FILE.tar[:TAG]      the same in a tar file, as SRC also of gzip or zstd; as DST, an
+                                  existing file is replaced
   docker-archive:FILE.tar[:TAG]   what `docker save` wrote (as SRC only)
 
 Without a tag, SRC is `latest` in a registry, or the only image of a directory or file; DST gets

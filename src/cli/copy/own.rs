@@ -119,16 +119,16 @@ impl Source for Own {
     }
 }
 
-/// A file read where it is, so that two who read it are not in each other's way.
-fn pieces(file: Arc<std::fs::File>, from: u64, size: u64) -> BlobStream {
+/// A file read where it is up to a place, so that two who read it are not in each other's way.
+pub(super) fn pieces(file: Arc<std::fs::File>, from: u64, end: u64) -> BlobStream {
     use std::os::unix::fs::FileExt as _;
     stream::try_unfold(from, move |at| {
         let file = Arc::clone(&file);
         async move {
-            if at >= size {
+            if at >= end {
                 return Ok(None);
             }
-            let length = usize::try_from(PIECE.min(size - at)).unwrap_or(usize::MAX);
+            let length = usize::try_from(PIECE.min(end - at)).unwrap_or(usize::MAX);
             let read = tokio::task::spawn_blocking(move || {
                 let mut bytes = vec![0; length];
                 file.read_exact_at(&mut bytes, at).map(|()| Bytes::from(bytes))
@@ -136,8 +136,8 @@ fn pieces(file: Arc<std::fs::File>, from: u64, size: u64) -> BlobStream {
             let bytes = read.await.map_err(told)?;
             let bytes =
                 bytes.map_err(|cause| Error::Io { what: "cannot read a blob".into(), cause })?;
-            let end = at + bytes.len() as u64;
-            Ok(Some((bytes, end)))
+            let next = at + bytes.len() as u64;
+            Ok(Some((bytes, next)))
         }
     })
     .boxed()
@@ -145,7 +145,14 @@ fn pieces(file: Arc<std::fs::File>, from: u64, size: u64) -> BlobStream {
 
 impl Target for Own {
     async fn has_blob(&self, blob: &Blob) -> Result<bool, Error> {
-        Ok(self.blob_size(&blob.digest).await? == Some(blob.size))
+        match self.pull()?.blob(&blob.digest).await {
+            Ok(found) => Ok(found.size == blob.size),
+            // What is damaged is mended by what comes.
+            Err(registry::Error::BlobUnknown { .. } | registry::Error::BlobDamaged { .. }) => {
+                Ok(false)
+            }
+            Err(error) => Err(told(error)),
+        }
     }
 
     async fn put_blob<S: Source>(

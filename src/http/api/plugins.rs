@@ -64,7 +64,7 @@ pub(super) struct PluginSource {
     source: String,
     /// The digest that it has to have.
     digest: Option<String>,
-    /// A public key (PEM) that has to have signed it, beside those that the configuration trusts.
+    /// A public key (PEM) that has to have signed it, instead of one that the configuration trusts.
     key: Option<String>,
     /// A user's name at the other registry.
     username: Option<String>,

@@ -166,6 +166,9 @@ pub(super) async fn change(
     Input(wanted): Input<RepositoryChange>,
 ) -> Result<Json<Access>, Error> {
     let manage = app.auth.manage(&principal, RepositoryPattern::exactly(&name))?;
+    if wanted.is_public.is_none() && wanted.description.is_none() {
+        return Err(Error::invalid("nothing is to be changed: give `is_public` or `description`"));
+    }
     if let Some(is_public) = wanted.is_public {
         manage.set_public(&name, is_public).await?;
     }

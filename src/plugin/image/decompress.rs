@@ -89,6 +89,13 @@ pub(super) fn decompress(stored: Stored) -> io::Result<(Compression, Box<dyn Rea
     Ok((compression, plain))
 }
 
+/// What a file of this machine held before it was compressed; nothing if it is not.
+pub(crate) fn unpack_file(file: Arc<File>) -> io::Result<Option<Box<dyn Read>>> {
+    let end = file.metadata()?.len();
+    let (compression, plain) = decompress(Stored::File { file, at: 0, end })?;
+    Ok((compression != Compression::None).then_some(plain))
+}
+
 /// Reads frame after frame: zstd:chunked and pzstd write many, and some that are to be skipped.
 struct Zstd<R> {
     source: R,

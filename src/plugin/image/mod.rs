@@ -10,6 +10,7 @@ mod source;
 mod tar;
 mod tree;
 
+pub(crate) use decompress::unpack_file;
 pub use error::ImageError;
 pub(super) use layers::read_now;
 pub use layers::{LayerBounds, Layers};

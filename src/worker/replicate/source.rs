@@ -41,6 +41,10 @@ impl Here {
     pub(super) async fn open(&self, digest: &Digest) -> Result<(Content, u64), Error> {
         let row = self.meta.find_blob(&self.name, digest).await.map_err(failed)?;
         let row = row.ok_or_else(|| failed(format!("{} has no blob {digest}", self.name)))?;
+        if row.is_damaged {
+            let what = format!("the blob {digest} is missing or damaged here: push it again");
+            return Err(failed(what));
+        }
         let content = self.blobs.load(&row.location, row.size).await;
         let content = content.map_err(|error| failed(format!("{digest}: {error}")))?;
         Ok((content, row.size))

@@ -7,6 +7,7 @@ use berth::backup::{Depth, Error, Identity, Target, Verified, Watch, Which, veri
 use super::{back_up, key_file, restore_into, start_restored};
 use crate::support::stored_files::files;
 use crate::support::{Blob, Image, TestApp};
+use crate::upkeep::{eager, run};
 
 async fn look(target: &Target, depth: Depth, identities: &[Identity]) -> Verified {
     let scratch = tempfile::tempdir().unwrap();
@@ -151,4 +152,46 @@ async fn a_blob_that_the_registry_has_lost_is_named_and_the_rest_is_backed_up() 
     let found = look(&target, Depth::Bytes, &[]).await;
     assert!(found.is_good(), "{:?}", found.problems);
     assert_eq!(found.notes.len(), 2);
+}
+
+/// What the place has from before is whole again in what is restored; the rest is known to be missing there, too.
+#[tokio::test]
+async fn blobs_that_are_known_to_be_damaged_are_restored_or_known_to_be_missing() {
+    let place = tempfile::tempdir().unwrap();
+    let target = Target::directory(place.path());
+    let berth = eager(|_| {}).await;
+    let admin = berth.admin().await;
+    let (kept, lost) = (Blob::random(50_000, 1), Blob::random(50_000, 2));
+    let path_of = |blob: &Blob| format!("/v2/team/app/blobs/{}", blob.digest);
+    let file_of = async |blob: &Blob| {
+        let row = berth.app.meta.find_blob_anywhere(&blob.digest).await.unwrap().unwrap();
+        berth.directory.path().join("data").join(row.location.as_str())
+    };
+    admin.push("team/app", "v1", &Image::new(vec![kept.clone()], serde_json::json!({}))).await;
+    back_up(&berth, &target).await;
+    admin.push("team/app", "v2", &Image::new(vec![lost.clone()], serde_json::json!({}))).await;
+    flip(&file_of(&kept).await, 7);
+    std::fs::remove_file(file_of(&lost).await).unwrap();
+    run(&admin, "/api/v1/scrub/run", serde_json::json!({})).await;
+    berth.turn_clock(std::time::Duration::from_secs(5));
+    let manifest = back_up(&berth, &target).await;
+    assert_eq!(manifest.damaged, std::slice::from_ref(&lost.digest));
+    let found = look(&target, Depth::Bytes, &[]).await;
+    assert!(found.is_good() && found.notes.len() == 1, "{found:?}");
+
+    let (copy, restored) = start_restored(&target, Which::Latest, &|_| {}, |restore| {
+        restore.key_file = Some(key_file(&berth));
+    })
+    .await;
+    assert_eq!(restored.missing.len(), 1, "{:?}", restored.missing);
+    let client = admin.at(copy.url());
+    assert_eq!(client.get(&path_of(&kept)).await.ok().bytes, kept.bytes);
+    let refused = client.get(&path_of(&lost)).await.fails(404, "BLOB_UNKNOWN");
+    assert!(refused.text().contains("push it again"));
+    let damaged = client.get("/api/v1/scrub/damaged").await.ok().json();
+    assert_eq!(damaged["blobs"].as_array().unwrap().len(), 1, "{damaged}");
+    assert_eq!(damaged["blobs"][0]["digest"], lost.digest.as_str());
+    client.push_blob("team/app", &lost).await;
+    assert_eq!(client.get(&path_of(&lost)).await.ok().bytes, lost.bytes);
+    copy.stop().await;
 }

@@ -242,3 +242,34 @@ async fn an_upload_goes_on_after_its_machine_was_lost() {
 fn lost_url(url: &str) -> &str {
     url.find("/v2/").map_or("", |path| &url[..path])
 }
+
+/// A snapshot has no bytes of blobs; what is wrong with them is known to it all the same.
+#[tokio::test]
+async fn a_snapshot_names_the_blobs_that_are_damaged() {
+    let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
+    let berth = TestApp::start_with(|config| {
+        bucket.configure(config);
+        config.backup.snapshot_every = HumanDuration::seconds(600);
+    })
+    .await;
+    berth.app.start_worker();
+    let admin = berth.admin().await;
+    let blob = Blob::new("bytes");
+    admin.push_blob("team/app", &blob).await;
+    let row = berth.app.meta.find_blob_anywhere(&blob.digest).await.unwrap().unwrap();
+    bucket.operator().write(row.location.as_str(), "bites").await.unwrap();
+    crate::upkeep::run(&admin, "/api/v1/scrub/run", json!({})).await;
+    eventually("a snapshot", async || {
+        berth.turn_clock(Duration::from_secs(11));
+        let standing = admin.get("/api/v1/backups/standing").await.ok().json();
+        (!standing["snapshots"]["id"].is_null()).then_some(())
+    })
+    .await;
+    berth.stop().await;
+    let machine = tempfile::tempdir().unwrap();
+    let mut looking = berth_command(machine.path());
+    bucket.environment(&mut looking);
+    looking.args(["backup", "verify", "--snapshots"]);
+    let said = run(&mut looking).ok().stdout;
+    assert!(said.contains("could not read") && said.contains(blob.digest.as_str()), "{said}");
+}

@@ -1,8 +1,8 @@
 //! Blobs in buckets of real servers: what holds for files holds for objects of S3 (Garage), Azure Blob (Azurite) and
 //! Google Cloud Storage (gcp-storage-emulator).
 //!
-//! Most of it is the very test that files have to pass. [`on_each_server`] makes one test for each server; what comes
-//! later (collection, scrub) joins by a line there.
+//! Most of it is the very test that files have to pass. [`on_each_server`] makes one test for each server. Scrubs of buckets
+//! are tried in `upkeep/scrub.rs`, backups in `backup/load.rs`.
 
 mod crowd;
 mod documentation;
@@ -85,4 +85,5 @@ on_each_server! {
     a_body_of_another_length_leaves_nothing: parts::a_body_of_another_length_leaves_nothing,
     a_digest_that_is_there_needs_no_second_copy: parts::a_digest_that_is_there_needs_no_second_copy,
     a_blob_that_nothing_needs_goes: upkeep::collect::in_a_bucket,
+    what_was_deleted_comes_back_and_goes_in_the_end: upkeep::undo::in_a_bucket,
 }

@@ -55,6 +55,14 @@ impl Person {
         async move { tokio::task::spawn_blocking(move || finish(&mut command, &input)).await.unwrap() }
     }
 
+    /// As [`Person::berth`], with as many arguments as there are.
+    pub(crate) fn run(&self, arguments: &[String]) -> impl Future<Output = Said> + use<> {
+        let mut command = self.command();
+        command.args(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        async move { tokio::task::spawn_blocking(move || finish(&mut command, "")).await.unwrap() }
+    }
+
     /// Logs in as the administrator, whom the test must have made.
     pub(crate) async fn logs_in(&self, app: &TestApp) {
         app.admin().await;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::Path;
 
@@ -211,7 +212,15 @@ fn what_is_exported_and_imported_is_the_same() {
     let into = |data: &str, arguments: &[&str]| {
         berth(at, [&["import"], arguments, &["--data", data, "-q"]].concat())
     };
-    for (source, data) in [("all.tar", "b"), ("all", "c")] {
+    let tar = fs::read(at.join("all.tar")).unwrap();
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).unwrap();
+    fs::write(at.join("all.tar.gz"), gzip.finish().unwrap()).unwrap();
+    let level = ruzstd::encoding::CompressionLevel::Fastest;
+    fs::write(at.join("all.tar.zst"), ruzstd::encoding::compress_to_vec(&tar[..], level)).unwrap();
+    for (source, data) in
+        [("all.tar", "b"), ("all", "c"), ("all.tar.gz", "e"), ("all.tar.zst", "f")]
+    {
         into(data, &[source, "--into", "new/app"]).ok().says(["took over 2 tags"]);
         let found = served(
             &at.join(data),
@@ -280,14 +289,16 @@ fn archives_that_are_none_change_nothing() {
         ],
     );
     fs::write(at.join("noise.tar"), [7; 3000]).unwrap();
-    fs::write(at.join("packed.tar"), [0x1f, 0x8b, 8, 0]).unwrap();
+    fs::write(at.join("cut.tar.gz"), [0x1f, 0x8b, 8, 0]).unwrap();
+    fs::write(at.join("packed.tar.xz"), b"\xfd7zXZ\0 and more").unwrap();
     for (file, word) in [
         ("empty.tar", "is no image archive"),
         ("lying.tar", "sha256:"),
         ("lacking.tar", "lacks the blob"),
         ("outside.tar", "v1"),
         ("noise.tar", "noise.tar"),
-        ("packed.tar", "unpack it first"),
+        ("cut.tar.gz", "cannot unpack"),
+        ("packed.tar.xz", "unpack it first, with `xz -dk`"),
     ] {
         let said = import(at, &[file, "--into", "team/app"]).exit(1);
         assert!(said.stderr.contains(word), "{file}: {said:?}");
@@ -301,4 +312,29 @@ fn archives_that_are_none_change_nothing() {
     ] {
         import(at, &[source]).exit(1).says([word]);
     }
+}
+
+/// What is known to be damaged is not written out, and is mended by what comes in.
+#[test]
+fn a_damaged_blob_is_not_exported_and_is_mended_by_an_import() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let image = layer("one");
+    let process = Process::start(&at.join("data"));
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        process.admin().push("team/app", "v1", &image).await;
+    });
+    process.terminate();
+    let export =
+        |to: &str| berth(at, ["export", "team/app:v1", "--to", to, "--data", "data", "-q"]);
+    export("whole.tar").ok();
+    let damaged = &image.blobs()[1].digest;
+    let database = rusqlite::Connection::open(at.join("data/berth.db")).unwrap();
+    let mark = "INSERT INTO damaged_blob (blob_id, reason, found_at)
+                SELECT id, 'missing', 1 FROM blob WHERE digest = $1";
+    assert_eq!(database.execute(mark, [damaged.as_str()]).unwrap(), 1);
+    drop(database);
+    export("lacking.tar").exit(1).says([damaged.as_str(), "push it again"]);
+    import(at, &["whole.tar", "--into", "team/app"]).ok().says(["took over 1 tag"]);
+    export("again.tar").ok();
 }

@@ -1,5 +1,6 @@
 //! What is kept, and how: locks, immutable tags, retention; moving in and out.
 
+mod distribution;
 mod immutability;
 mod import;
 mod locks;

@@ -281,6 +281,59 @@ async fn a_run_does_what_the_dry_run_says() {
     assert!(dropped_in_all > 20, "{dropped_in_all} manifests are too few to tell anything");
 }
 
+/// Whatever drops, and in whatever policy: what a keep rule names stays, and so does what is locked.
+#[tokio::test]
+async fn keep_rules_win_over_all_that_drops() {
+    let berth = TestApp::start().await;
+    let admin = berth.admin().await;
+    let (mut kept_in_all, mut locked_in_all) = (0, 0);
+    for seed in 100..130 {
+        let mut dice = Dice::new(seed);
+        let repository = format!("team/app{seed}");
+        fill(&berth, &admin, &repository, &mut dice).await;
+        let chosen = by_chance(&mut dice);
+        let name: berth::oci::RepositoryName = repository.parse().unwrap();
+        let verdicts = async |policies: &[Policy]| {
+            let plan = berth.app.registry.plan_retention(&name, policies).await.unwrap().unwrap();
+            let tag_of = |item: &Item| match item {
+                Item::Tag(tag) => Some(tag.name.to_string()),
+                Item::Manifest(_) => None,
+            };
+            let kept = plan.kept().filter_map(|one| Some((tag_of(&one.item)?, one.rule.clone())));
+            let dropped = plan.dropped().filter_map(|one| tag_of(&one.item));
+            (kept.collect::<BTreeMap<_, _>>(), dropped.collect::<BTreeSet<_>>())
+        };
+        let all = json!([{ "tag": "*" }, { "untagged": "0h" }]);
+        let harsh =
+            Policy { discard: policy(&[], all.as_array().unwrap()).discard, ..chosen.clone() };
+        let (kept, _) = verdicts(std::slice::from_ref(&harsh)).await;
+        let (_, dropped) = verdicts(std::slice::from_ref(&chosen)).await;
+        for (tag, rule) in &kept {
+            assert!(!dropped.contains(tag), "seed {seed}: {rule} keeps {tag}, {chosen:?}");
+        }
+        // It makes no difference which policy has the rules.
+        let keeps = Policy { name: "keeps".into(), discard: Vec::new(), ..chosen.clone() };
+        let drops = Policy { name: "drops".into(), keep: Vec::new(), ..harsh.clone() };
+        for policies in [[keeps.clone(), drops.clone()], [drops, keeps]] {
+            let (apart, _) = verdicts(&policies).await;
+            assert!(apart.keys().eq(kept.keys()), "seed {seed}: {apart:?} {kept:?}");
+        }
+        let contents = berth.app.meta.load_contents(&name).await.unwrap().unwrap();
+        let locked: BTreeSet<_> = contents
+            .manifests
+            .iter()
+            .filter(|one| one.protection.is_some())
+            .map(|one| &one.digest)
+            .collect();
+        for tag in contents.tags.iter().filter(|tag| locked.contains(&tag.digest)) {
+            assert!(kept.contains_key(tag.name.as_str()), "seed {seed}: {tag:?}");
+            locked_in_all += 1;
+        }
+        kept_in_all += kept.len();
+    }
+    assert!(kept_in_all > 20 && locked_in_all > 2, "{kept_in_all}, {locked_in_all}: too few");
+}
+
 async fn fill(berth: &TestApp, admin: &Client, repository: &str, dice: &mut Dice) {
     let mut images = Vec::new();
     for number in 0..below(dice, 6) + 2 {

@@ -1,5 +1,6 @@
 //! Logging in with the name and the password that a directory has.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
@@ -294,6 +295,26 @@ async fn wrong_passwords_count_whoever_keeps_the_right_one() {
     ann.get("/v2/").await.ok();
     berth.turn_clock(Duration::from_mins(5));
     bob.get("/v2/").await.ok();
+}
+
+#[tokio::test]
+async fn whom_a_plugin_knows_is_no_wrong_guess_at_a_directory() {
+    let Some(office) = Office::open().await else { return };
+    let berth = TestApp::start_with(|config| config.auth.failed_logins = 3).await;
+    let admin = berth.admin().await;
+    let wish = super::wish(&office.slapd, "corp", json!({}));
+    admin.post_json("/api/v1/directories", wish).await.status(201);
+    let names = ["u1", "u2", "u3", "u4"];
+    let users: BTreeMap<_, _> = names.iter().map(|name| (name, "their secret")).collect();
+    let settings = json!({ "settings": { "users": users } });
+    crate::plugins::installed::install(&berth, &admin, "useful", settings).await;
+    for name in names {
+        let person = berth.anonymous().with_password(name, "their secret");
+        person.get("/v2/").await.ok();
+    }
+    let ann = berth.anonymous().with_password("ann", &password_of("ann"));
+    ann.get("/v2/").await.ok();
+    assert_eq!(admin.get("/api/v1/users/ann").await.ok().json()["provider"], "ldap:corp");
 }
 
 #[tokio::test]

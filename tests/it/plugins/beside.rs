@@ -99,11 +99,11 @@ async fn nobody_else_notices_what_a_plugin_does() {
     install(&berth, &admin, "hostile", json!({ "hooks": hooks() })).await;
     let bystanders = Bystanders::start(&admin).await;
     for (deed, what, ending) in [
-        // Which of the two it is depends on what else the machine does.
+        // Which of them it is depends on what else the machine does.
         ("loop", "", "cpu deadline"),
         ("sleep", "", "deadline"),
         ("recurse", "", "stack"),
-        ("memory", "", "memory"),
+        ("memory", "", "memory cpu deadline"),
         ("panic", "", "trap"),
         ("wild", "", "trap"),
         ("huge-answer", "", "output"),

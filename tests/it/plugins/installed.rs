@@ -261,6 +261,12 @@ async fn a_plugin_without_an_answer_does_what_its_binding_says() {
     let hooks = shown["hooks"].as_array().unwrap();
     let admission = hooks.iter().find(|hook| hook["hook"] == "admission").unwrap();
     assert!(admission["failures"].as_u64().unwrap() >= 5, "{admission}");
+    let figures = admin.get("/metrics").await.ok().text();
+    for (hook, rests) in [("admission", 1), ("scanner", 0)] {
+        let line =
+            format!("berth_plugin_resting{{plugin=\"test.useful\",hook=\"{hook}\"}} {rests}\n");
+        assert!(figures.contains(&line), "no `{line}` in {figures}");
+    }
     let open = json!({ "hooks": { "admission": { "fail": "open" } } });
     admin.patch_json("/api/v1/plugins/test.useful", open).await.ok();
     let warned = put().await.status(201);

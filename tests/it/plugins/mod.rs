@@ -2,6 +2,7 @@
 //! plugin should.
 
 mod beside;
+mod bundled;
 mod compiled;
 mod evolution;
 mod figures;
@@ -10,6 +11,7 @@ mod hostile;
 pub(crate) mod images;
 pub(crate) mod installed;
 mod making;
+mod references;
 mod requests;
 mod store;
 mod swap;
@@ -120,10 +122,21 @@ impl Host {
 
     /// A plugin that comes with Berth, in force with all that it asks for.
     pub(crate) async fn install_bundled(&self, name: &str, config: Value) -> PluginName {
+        self.install_bundled_with(name, config, |_| {}).await
+    }
+
+    /// The same on other terms.
+    pub(crate) async fn install_bundled_with(
+        &self,
+        name: &str,
+        config: Value,
+        change: impl FnOnce(&mut Terms),
+    ) -> PluginName {
         let prepared = self.prepare_package(bundled(name)).await;
         let manifest = prepared.manifest();
         let granted = manifest.asks.clone();
-        let terms = Terms { granted, ..terms(config, &[]) };
+        let mut terms = Terms { granted, ..terms(config, &[]) };
+        change(&mut terms);
         let problems = self.plugins.check_config(&prepared, &terms).await.unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         self.plugins.activate(&prepared, &terms).await.unwrap();

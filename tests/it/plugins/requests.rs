@@ -335,6 +335,7 @@ async fn a_rule_sends_pushes_to_a_plugin() {
     let settings = json!({
         "settings": { "url": server.url() },
         "secrets": { "token": "t0ken" },
+        "granted": ["secret token", format!("http {}", server.url())],
         "hooks": { "admission": { "repositories": ["none"] } },
     });
     install(&berth, &admin, "useful", settings).await;

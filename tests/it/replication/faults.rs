@@ -207,3 +207,35 @@ async fn a_registry_never_replicates_to_itself() {
     assert_eq!(failing["reason"], "the target is this registry itself");
     admin.get("/v2/mirror/team/app/manifests/v1").await.status(404);
 }
+
+/// Nobody gets bytes that are not what they are called.
+#[tokio::test]
+async fn a_damaged_blob_is_named_and_follows_when_it_is_mended() {
+    let here = TestApp::start().await;
+    here.app.start_worker();
+    let there = TestApp::start().await;
+    let (admin, other) = (here.admin().await, there.admin().await);
+    let image = Image::of(["layer"]);
+    admin.push("team/app", "v1", &image).await;
+    let layer = &image.blobs()[1];
+    let row = here.app.meta.find_blob_anywhere(&layer.digest).await.unwrap().unwrap();
+    let file = here.directory.path().join("data").join(row.location.as_str());
+    std::fs::write(file, b"Layer").unwrap();
+    crate::upkeep::run(&admin, "/api/v1/scrub/run", json!({})).await;
+    target(&admin, "there", &there.url(), json!({})).await;
+    add_rule(&admin, "all", "there", json!({})).await;
+    admin.post_json("/api/v1/replication/run", json!({})).await.status(202);
+    let failing = reaches(&admin, "team/app", "v1", "failing").await;
+    let reason = failing["reason"].as_str().unwrap();
+    assert!(reason.contains(layer.digest.as_str()) && reason.contains("push it again"), "{reason}");
+    other.get("/v2/team/app/manifests/v1").await.status(404);
+    admin.push_blob("team/app", layer).await;
+    eventually("the copy", async || {
+        here.turn_clock(Duration::from_mins(1));
+        let even = states(&admin, "").await.iter().all(|one| one["state"] == "even");
+        even.then_some(())
+    })
+    .await;
+    let path = format!("/v2/team/app/blobs/{}", layer.digest);
+    assert_eq!(other.get(&path).await.ok().bytes, layer.bytes);
+}

@@ -1,6 +1,7 @@
 //! Replication: from one whole Berth to another, and to what is not Berth.
 
 mod copies;
+mod distribution;
 mod faults;
 mod manage;
 
@@ -69,7 +70,7 @@ async fn reaches(admin: &Client, repository: &str, reference: &str, state: &str)
 }
 
 /// Waits until nothing is left to be done, and nothing follows. What waits for its target to have time waits by the clock.
-async fn rests(here: &TestApp, admin: &Client) {
+pub(crate) async fn rests(here: &TestApp, admin: &Client) {
     eventually("the end of all work", async || {
         here.turn_clock(std::time::Duration::from_secs(1));
         let head = admin.get("/api/v1/events?n=1").await.ok().json()["events"][0]["id"].as_u64()?;

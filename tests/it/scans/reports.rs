@@ -84,6 +84,25 @@ async fn a_pushed_image_is_scanned_matched_and_documented() {
 }
 
 #[tokio::test]
+async fn no_plugin_keeps_documents_out() {
+    let host = start().await;
+    let admin = host.berth.admin().await;
+    let digest = admin.push("team/app", "v1", &debian()).await;
+    // From now on nobody changes anything, and Berth writes what it finds all the same.
+    install(&host.berth, "freeze", json!({ "message": "release week" })).await;
+    install(&host.berth, "scan-packages", json!({})).await;
+    admin.post_json("/api/v1/repositories/team%2Fapp/scans/v1", json!({})).await.status(202);
+    eventually("documents", async || {
+        let index = admin.get(&format!("/v2/team/app/referrers/{digest}")).await.ok().json();
+        (index["manifests"].as_array().unwrap().len() == 2).then_some(())
+    })
+    .await;
+    let image = debian();
+    let put = admin.put_manifest("team/app", "v2", image.media_type(), image.manifest()).await;
+    put.fails(403, "DENIED");
+}
+
+#[tokio::test]
 async fn an_image_that_another_repository_has_is_not_looked_at_twice() {
     let host = start().await;
     install(&host.berth, "scan-packages", json!({})).await;

@@ -174,6 +174,8 @@ impl Bucket {
     }
 
     pub(crate) fn operator(&self) -> Operator {
+        // As Berth does when it opens a bucket; a test may have opened none.
+        opendal_http_transport_reqwest::install_default();
         let options = self.options.clone();
         match self.kind {
             Kind::Garage => Operator::from_iter::<services::S3>(options),

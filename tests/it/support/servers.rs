@@ -68,15 +68,7 @@ impl Server {
             Kind::Azurite => "azurite-blob",
             Kind::Gcs => "gcp-storage-emulator",
         };
-        let program = tools().join(name);
-        if program.exists() {
-            return Some(Self::start(kind, &program));
-        }
-        let missing =
-            format!("{} is not there: tests/servers/install.sh installs it", program.display());
-        assert!(std::env::var_os(REQUIRED).is_none(), "{missing}");
-        eprintln!("SKIPPED: {missing}");
-        None
+        find(name).map(|program| Self::start(kind, &program))
     }
 
     fn start(kind: Kind, program: &Path) -> Self {
@@ -122,8 +114,21 @@ impl Server {
     }
 }
 
+/// A program that `tests/servers/install.sh` installs; none if it has not, unless it is required.
+pub(super) fn find(name: &str) -> Option<PathBuf> {
+    let program = tools().join(name);
+    if program.exists() {
+        return Some(program);
+    }
+    let missing =
+        format!("{} is not there: tests/servers/install.sh installs it", program.display());
+    assert!(std::env::var_os(REQUIRED).is_none(), "{missing}");
+    eprintln!("SKIPPED: {missing}");
+    None
+}
+
 /// A command that runs its arguments until we end, and then removes the directory.
-fn stopped_with_us(directory: &Path) -> Command {
+pub(super) fn stopped_with_us(directory: &Path) -> Command {
     let script =
         "cd \"$0\" && { \"$@\" </dev/null & } && cat >/dev/null; kill $!; wait; rm -rf \"$0\"";
     let mut command = Command::new("sh");
@@ -137,11 +142,11 @@ fn tools() -> PathBuf {
     cache.join("berth-tools")
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
-fn is_up(port: u16) -> bool {
+pub(super) fn is_up(port: u16) -> bool {
     TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).is_ok()
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{collect, eager, run};
 use crate::support::stored_files::{compare, files};
-use crate::support::{Blob, Client, Image, TestApp};
+use crate::support::{Blob, Client, Image, TestApp, eventually};
 
 const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
@@ -236,6 +236,38 @@ async fn children_and_referrers_live_as_long_as_what_they_belong_to() {
     );
 }
 
+#[tokio::test]
+async fn what_is_locked_stays_with_all_that_belongs_to_it() {
+    let berth = eager(|config| config.gc.untagged = Some(HumanDuration::seconds(3600))).await;
+    let admin = berth.admin().await;
+    let (child, lone) = (Image::of(["child"]), Image::of(["lone"]));
+    for image in [&child, &lone] {
+        admin.push("team/app", image.digest().as_str(), image).await;
+    }
+    let list = index(&[child.descriptor()]);
+    let digest = Blob::new(list.clone()).digest;
+    let put = admin.put_manifest("team/app", digest.as_str(), MediaType::OCI_INDEX, list).await;
+    put.status(201);
+    let subject = json!({ "subject": child.descriptor() });
+    let signature = Image::new(vec![Blob::new("signature")], subject);
+    admin.push("team/app", signature.digest().as_str(), &signature).await;
+    let wish = json!({ "repository": "team/app", "reference": digest, "why": "runs somewhere" });
+    let lock = admin.post_json("/api/v1/locks", wish).await.status(201).json();
+    berth.turn_clock(2 * HOUR);
+    let done = collect(&admin).await;
+    assert_eq!(done["manifests"], 1, "{done}");
+    admin.get(&format!("/v2/team/app/manifests/{}", lone.digest())).await.status(404);
+    for kept in [&digest, &child.digest(), &signature.digest()] {
+        admin.get(&format!("/v2/team/app/manifests/{kept}")).await.ok();
+    }
+    // It goes some time after the lock.
+    let path = format!("/api/v1/locks/{}", lock["id"].as_u64().unwrap());
+    admin.delete(&path).await.status(204);
+    assert_eq!(collect(&admin).await["manifests"], 0);
+    berth.turn_clock(2 * HOUR);
+    assert_eq!(collect(&admin).await["manifests"], 3);
+}
+
 /// A referrer that lists its own subject keeps neither alive.
 #[tokio::test]
 async fn a_circle_goes_as_a_whole() {
@@ -331,6 +363,36 @@ async fn objects_that_no_row_knows_are_listed_and_removed_on_request() {
     let left = files(&data, "blobs");
     assert!(left.len() == 3 && !left.keys().any(|name| name.ends_with("left")), "{left:?}");
     admin.put(&format!("{upload}?digest={}", Blob::new("under way").digest), "").await.status(201);
+}
+
+/// A backup under way may need them.
+#[tokio::test]
+async fn objects_that_no_row_knows_stay_while_somebody_copies() {
+    let berth = eager(|_| {}).await;
+    let admin = berth.admin().await;
+    admin.push("team/app", "v1", &Image::of(["live"])).await;
+    let data = berth.directory.path().join("data");
+    let file = data.join(files(&data, "blobs").keys().next().unwrap()).with_file_name("left");
+    #[expect(clippy::disallowed_methods, reason = "times of files are of the machine's clock")]
+    let old = std::time::SystemTime::now() - 2 * DAY;
+    std::fs::File::create(&file).unwrap().set_modified(old).unwrap();
+    berth.app.meta.hold_blobs("backup/test", 2 * HOUR).await.unwrap();
+    let begun = admin.post_json("/api/v1/gc/run", json!({ "orphans": true })).await.status(202);
+    let path = format!("/api/v1/jobs/{}", begun.json()["id"]);
+    eventually("an end of the first attempt", async || {
+        let job = admin.get(&path).await.ok().json();
+        let waits = job["job"]["state"] == "waiting" && !job["log"].as_array()?.is_empty();
+        waits.then_some(())
+    })
+    .await;
+    assert!(file.exists());
+    berth.app.meta.release_blobs("backup/test").await.unwrap();
+    berth.turn_clock(2 * HOUR);
+    eventually("the end", async || {
+        (admin.get(&path).await.ok().json()["job"]["state"] == "done").then_some(())
+    })
+    .await;
+    assert!(!file.exists());
 }
 
 /// The rows are gone and the bytes are not: what a crash interrupted goes on.

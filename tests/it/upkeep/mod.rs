@@ -4,7 +4,7 @@ pub(crate) mod collect;
 mod quota;
 mod random;
 mod scrub;
-mod undo;
+pub(crate) mod undo;
 
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{collect, eager};
-use crate::support::{Client, Image};
+use crate::support::{Blob, Client, Image, TestApp};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -22,9 +22,27 @@ async fn trash(client: &Client) -> Vec<Value> {
 const UNDELETE: &str = "/api/v1/repositories/team%2Fapp/undelete";
 const ROLLBACK: &str = "/api/v1/repositories/team%2Fapp/tags/v1/rollback";
 
+/// What is in the trash outlives collections; when its time is over, all of it goes.
+pub(crate) async fn in_a_bucket(berth: &TestApp) {
+    berth.app.start_worker();
+    deleted_manifests_come_back(berth).await;
+    let admin = berth.admin().await;
+    admin.delete("/v2/team/app/manifests/v1").await.status(202);
+    berth.turn_clock(8 * DAY);
+    collect(&admin).await;
+    berth.turn_clock(2 * DAY);
+    collect(&admin).await;
+    let other = Blob::new("other").digest;
+    assert!(berth.app.meta.find_blob_anywhere(&other).await.unwrap().is_none());
+}
+
 #[tokio::test]
 async fn a_deleted_manifest_comes_back_with_its_tags() {
     let berth = eager(|_| {}).await;
+    deleted_manifests_come_back(&berth).await;
+}
+
+async fn deleted_manifests_come_back(berth: &TestApp) {
     let admin = berth.admin().await;
     let image = Image::of(["hello"]);
     let digest = admin.push("team/app", "v1", &image).await;

@@ -132,6 +132,9 @@ async fn a_webhook_hears_what_it_asked_for_and_nothing_else() {
     let berth = TestApp::start().await;
     berth.app.start_worker();
     let (admin, receiver) = (berth.admin().await, Receiver::start().await);
+    // Asked about each event in the same turn, before the next one.
+    let groups = Receiver::start().await;
+    hook(&admin, "groups", &groups, json!({ "kinds": ["group.change"] })).await;
     hook(
         &admin,
         "tags",
@@ -143,6 +146,7 @@ async fn a_webhook_hears_what_it_asked_for_and_nothing_else() {
         admin.push(name, "v1", &Image::of(["hello"])).await;
     }
     admin.post_json("/api/v1/groups", json!({ "name": "devs" })).await.status(201);
+    groups.at_least(1).await;
     admin.patch_json("/api/v1/webhooks/tags", json!({ "patterns": [] })).await.ok();
     admin.post_json("/api/v1/groups", json!({ "name": "ops" })).await.status(201);
     let received = receiver.at_least(2).await;
@@ -151,6 +155,7 @@ async fn a_webhook_hears_what_it_asked_for_and_nothing_else() {
     assert_eq!(subjects, ["team/app:v1", "ops"]);
     admin.patch_json("/api/v1/webhooks/tags", json!({ "is_enabled": false })).await.ok();
     admin.post_json("/api/v1/groups", json!({ "name": "a" })).await.status(201);
+    groups.at_least(3).await;
     admin.patch_json("/api/v1/webhooks/tags", json!({ "is_enabled": true })).await.ok();
     admin.post_json("/api/v1/groups", json!({ "name": "b" })).await.status(201);
     let received = receiver.at_least(3).await;
