@@ -8642,7 +8642,7 @@ export interface components {
         PluginSource: {
             /** @description The digest that it has to have. */
             digest?: string | null;
-            /** @description A public key (PEM) that has to have signed it, beside those that the configuration trusts. */
+            /** @description A public key (PEM) that has to have signed it, instead of one that the configuration trusts. */
             key?: string | null;
             /** @description Their password there; it is not kept. */
             password?: string | null;
