@@ -268,6 +268,7 @@ async fn every_metric_is_documented() {
     // Some figures are there when what they count is.
     let job = berth::meta::NewJob::new("test", serde_json::Value::Null);
     berth.app.meta.add_job(job, &crate::support::tester()).await.unwrap();
+    crate::plugins::installed::freeze(&berth, &admin, serde_json::json!({})).await;
     let calls = berth.app.metrics.plugin_calls();
     calls.ended("test", "admission", "answered", std::time::Duration::ZERO);
     let target = serde_json::json!({ "name": "there", "url": "https://registry.example" });

@@ -176,7 +176,7 @@ impl Terms {
         let mut binding = json!({});
         let shown = known.as_array().into_iter().flatten().find(|one| one["hook"] == hook.as_str());
         if let Some(shown) = shown {
-            for field in ["fail", "mode", "order", "repositories"] {
+            for field in ["fail", "mode", "order", "repositories", "limits"] {
                 binding[field] = shown[field].clone();
             }
         }

@@ -48,6 +48,9 @@ pub(super) struct HookView {
     order: i32,
     /// Patterns of repositories; nothing for all.
     repositories: Vec<String>,
+    /// Other limits than its manifest asks for.
+    #[schema(value_type = Object)]
+    limits: Value,
     /// Until when it is left alone because it keeps failing.
     resting_until: Option<String>,
     /// Calls that have ended, since Berth was started.
@@ -278,6 +281,7 @@ impl<'a> Shown<'a> {
                 mode: word(&binding.mode),
                 order: binding.order,
                 repositories: texts(&binding.repositories),
+                limits: serde_json::to_value(&binding.limits).unwrap_or_default(),
                 resting_until: rests.map(moment),
                 calls: total.calls,
                 failures: total.failures,

@@ -140,7 +140,13 @@ async fn a_plugin_is_pushed_installed_by_reference_and_blocks_a_push() {
     );
     run("rollback test.policy").await.ok().says(["0.1.0 is back"]);
 
+    // What the command says nothing of stays as it is.
+    let limited = json!({ "repositories": ["team/*"], "limits": { "concurrency": 2 } });
+    let path = "/api/v1/plugins/test.policy";
+    maker.admin.patch_json(path, json!({ "hooks": { "admission": limited } })).await.ok();
     run("configure test.policy --setting annotation=acme.owner --mode warn").await.ok();
+    let hook = maker.admin.get(path).await.ok().json()["hooks"][0].clone();
+    assert_eq!((&hook["limits"], &hook["mode"]), (&json!({ "concurrency": 2 }), &json!("warn")));
     let warned = maker.pushes().await.status(201);
     assert!(warned.header("warning").contains("acme.owner"), "{}", warned.header("warning"));
     run("configure test.policy --setting annotation=7").await.exit(1).says(["annotation"]);

@@ -8111,6 +8111,8 @@ export interface components {
              */
             failures: number;
             hook: string;
+            /** @description Other limits than its manifest asks for. */
+            limits: Record<string, never>;
             /** Format: int64 */
             longest_microseconds: number;
             /** Format: int64 */

@@ -23,8 +23,8 @@ export function changedHooks(drafts: HookDraft[], known: Schemas['HookView'][] =
   const entries = drafts
     .filter((one) => one.isChanged)
     .map(({ hook, mode, fail, repositories }) => {
-      const order = known.find((one) => one.hook === hook)?.order ?? 0;
-      return [hook, { mode, fail: fail || null, repositories: words(repositories), order }];
+      const { order = 0, limits = {} } = known.find((one) => one.hook === hook) ?? {};
+      return [hook, { mode, fail: fail || null, repositories: words(repositories), order, limits }];
     });
   return Object.fromEntries(entries) as Record<string, Record<string, never>>;
 }
