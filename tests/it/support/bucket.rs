@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use berth::config::{Backend, Config};
 use futures::TryStreamExt as _;
+use opendal::layers::RetryLayer;
 use opendal::{Operator, services};
 use serde_json::{Value, json};
 
@@ -145,8 +146,9 @@ impl Bucket {
     pub(crate) fn configure(&self, config: &mut Config) {
         config.storage.backend = self.backend();
         config.storage.options = self.options.clone();
-        // Many tests look at all that is there.
+        // Many tests look at all that is there, and at what they did themselves.
         config.backup.snapshot_every = berth::config::HumanDuration::seconds(0);
+        config.gc.schedule = None;
     }
 
     /// Makes a configuration keep its backups there.
@@ -177,12 +179,13 @@ impl Bucket {
         // As Berth does when it opens a bucket; a test may have opened none.
         opendal_http_transport_reqwest::install_default();
         let options = self.options.clone();
-        match self.kind {
+        let operator = match self.kind {
             Kind::Garage => Operator::from_iter::<services::S3>(options),
             Kind::Azurite => Operator::from_iter::<services::Azblob>(options),
             Kind::Gcs => Operator::from_iter::<services::Gcs>(options),
-        }
-        .unwrap()
+        };
+        // All tests share the connections of one client, and the runtime that drives one ends with its test.
+        operator.unwrap().layer(RetryLayer::new())
     }
 
     /// All objects with their sizes.
