@@ -1,6 +1,6 @@
 //! Moving in and out, on the command line.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -129,6 +129,49 @@ fn a_tree_of_distribution_is_taken_over_without_copying_its_bytes() {
     // The old tree can go.
     fs::remove_dir_all(at.join("docker")).unwrap();
     assert_eq!(served(&at.join("data"), &[("team/app", "v1".into())]), [Some(one.manifest())]);
+}
+
+/// What `berth quota list` says that a namespace uses: bytes and tags.
+fn used(directory: &Path, namespace: &str) -> (serde_json::Value, serde_json::Value) {
+    let list = berth(directory, &["quota", "list", "--json", "--data", "data"]).ok().json();
+    let mut quotas = list.as_array().unwrap().iter();
+    let quota = quotas.find(|quota| quota["namespace"] == namespace).unwrap();
+    (quota["used_bytes"].clone(), quota["used_tags"].clone())
+}
+
+/// Whether it came over HTTP or from files: a quota that counted all along and one that counts now agree.
+#[test]
+fn what_is_taken_over_is_counted_by_quotas_and_kept_within_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let at = directory.path();
+    let tree = Tree(at);
+    let quota =
+        |arguments: &[&str]| berth(at, &[&["quota"], arguments, &["--data", "data"]].concat());
+    tree.image("other/app", Some("v1"), &layer("one"));
+    import(at, &["."]).ok();
+    quota(&["set", "team", "--size", "1MiB", "--tags", "3"]).ok();
+    for (repository, tag, text) in
+        [("team/app", "v1", "one"), ("team/er", "v1", "two"), ("team/er", "v2", "two")]
+    {
+        tree.image(repository, Some(tag), &layer(text));
+    }
+    // What both have counts once.
+    let (one, two) = (layer("one"), layer("two"));
+    let blobs: BTreeMap<_, _> = [&one, &two]
+        .iter()
+        .flat_map(|image| image.blobs())
+        .map(|blob| (&blob.digest, blob.bytes.len()))
+        .collect();
+    let size = blobs.values().sum::<usize>() + one.manifest().len() + two.manifest().len();
+    import(at, &["."]).ok();
+    let counted = used(at, "team");
+    quota(&["remove", "team"]).ok();
+    quota(&["set", "team", "--size", "1MiB", "--tags", "3"]).ok();
+    assert_eq!(counted, used(at, "team"));
+    assert_eq!(counted, (json!(size), json!(3)));
+    tree.image("team/app", Some("v2"), &layer("three"));
+    import(at, &["."]).exit(1).says(["team", "3 tags"]);
+    assert_eq!(counted.1, used(at, "team").1);
 }
 
 #[test]
