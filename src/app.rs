@@ -18,7 +18,7 @@ use crate::meta::{self, Meta};
 use crate::metrics::{Metrics, PluginCalls};
 use crate::plugin::{self, CallRecord, Compiler, LayerBounds, Plugins};
 use crate::registry::Registry;
-use crate::remote::{HookError, Hooks, Outbound, OutboundOptions};
+use crate::remote::{Hooks, Outbound, OutboundOptions};
 use crate::worker::{CollectedTotal, Replication, ScrubbedTotal, Snapshots, Worker};
 
 /// A whole Berth, without its listener.
@@ -110,9 +110,6 @@ pub enum OpenError {
     /// The blob store cannot be used.
     #[error("cannot use the blob store: {0}")]
     Blob(#[from] blob::Error),
-    /// Nobody can be told of anything.
-    #[error("cannot prepare for webhooks: {0}")]
-    Hooks(#[from] HookError),
     /// A plugin that the configuration wants cannot be had.
     #[error(transparent)]
     Declared(#[from] DeclaredError),
@@ -265,7 +262,7 @@ impl App {
             blobs: blobs.clone(),
             auth: auth.clone(),
             registry: registry.clone(),
-            hooks: Hooks::new()?,
+            hooks: Hooks::default(),
             outbound: Outbound::new(OutboundOptions::default()),
             plugins: plugins.clone(),
             replication: Replication::new(plugins.clone()),

@@ -160,7 +160,7 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     (
         "gc.rows_per_second",
-        "Rows that a collection looks at in a second at most, so that pushes and pulls do not wait for it.",
+        "Rows that a collection looks at, and objects that it removes, in a second at most, so that pushes and pulls do not wait for it.",
     ),
     (
         "gc.bytes_per_second",

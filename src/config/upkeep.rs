@@ -18,7 +18,7 @@ pub struct Gc {
     /// How long a manifest that no tag leads to is kept.
     #[serde(with = "optional")]
     pub untagged: Option<HumanDuration>,
-    /// Rows that a collection looks at in a second.
+    /// Rows that a collection looks at, and objects that it removes, in a second.
     pub rows_per_second: u32,
     /// Bytes that a collection removes in a second.
     #[serde(with = "optional")]
@@ -60,7 +60,7 @@ impl Default for Gc {
             schedule: "0 3 * * *".parse().ok(),
             grace: HumanDuration::seconds(86_400),
             untagged: None,
-            rows_per_second: 1000,
+            rows_per_second: 500,
             bytes_per_second: None,
         }
     }

@@ -1,11 +1,13 @@
 //! Telling somebody of something by HTTP: one POST, and what they say to it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{HeaderMap, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
+use tokio::sync::OnceCell;
 
 use super::wire::innermost;
 
@@ -15,9 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// What is kept of an answer, in bytes.
 const KEPT: usize = 2048;
 
-/// Sends POSTs; clones share its connections.
-#[derive(Clone, Debug)]
-pub struct Hooks(Client);
+/// Sends POSTs; clones share its connections. The system's certificates are read for the first one: reading them is half of
+/// a start, and most registries tell nobody.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks(Arc<OnceCell<Client>>);
 
 /// What a receiver said.
 #[derive(Clone, Debug)]
@@ -42,24 +45,21 @@ pub enum HookError {
 }
 
 impl Hooks {
-    /// Prepares to send.
-    ///
-    /// # Errors
-    /// If the system's certificates cannot be used.
-    pub fn new() -> Result<Self, HookError> {
-        // The program installs the provider at start; a test or another program may not have.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Client::builder()
-            .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
-            // What is signed is meant for the one it was sent to.
-            .redirect(Policy::none())
-            .referer(false)
-            .timeout(PATIENCE)
-            .connect_timeout(Duration::from_secs(5))
-            .pool_idle_timeout(Duration::from_secs(30))
-            .build()
-            .map(Self)
-            .map_err(|error| HookError::NoAnswer(innermost(&error)))
+    async fn client(&self) -> Result<&Client, HookError> {
+        let made = self.0.get_or_try_init(|| async {
+            // The program installs the provider at start; a test or another program may not have.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+            Client::builder()
+                .user_agent(concat!("berth/", env!("CARGO_PKG_VERSION")))
+                // What is signed is meant for the one it was sent to.
+                .redirect(Policy::none())
+                .referer(false)
+                .timeout(PATIENCE)
+                .connect_timeout(Duration::from_secs(5))
+                .pool_idle_timeout(Duration::from_secs(30))
+                .build()
+        });
+        made.await.map_err(|error| HookError::NoAnswer(innermost(&error)))
     }
 
     /// Sends a body once.
@@ -70,7 +70,7 @@ impl Hooks {
         body: Bytes,
     ) -> Result<HookAnswer, HookError> {
         let url = parse(url)?;
-        let response = self.0.post(url).headers(headers).body(body).send().await;
+        let response = self.client().await?.post(url).headers(headers).body(body).send().await;
         let mut response = response.map_err(|error| HookError::NoAnswer(innermost(&error)))?;
         let status = response.status().as_u16();
         let retry_after = response

@@ -170,7 +170,7 @@ impl<'a> Collection<'a> {
         if !more {
             return Ok(false);
         }
-        let rows = part.examined;
+        let rows = part.examined + part.objects;
         self.worker.collected.add(&part);
         self.done += part;
         // What a crash takes of the counts is no more than a second's.
