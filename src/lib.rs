@@ -1,8 +1,8 @@
 //! Berth: an OCI and Docker registry in one binary.
 //!
 //! The modules are rooms in a fixed order, and a room may use only those before it:
-//! [`clock`], [`secret`], [`metrics`], [`oci`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`backup`],
-//! [`doctor`],//! [`install`], [`worker`], [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
+//! [`clock`], [`secret`], [`metrics`], [`oci`], [`signature`], [`config`], [`meta`], [`blob`], [`remote`], [`plugin`], [`auth`], [`registry`], [`backup`],
+//! [`doctor`], [`install`], [`worker`], [`app`], [`http`], [`cli`]. `docs/ARCHITECTURE.md` is the map.
 
 pub mod app;
 pub mod auth;
@@ -21,4 +21,5 @@ pub mod plugin;
 pub mod registry;
 pub mod remote;
 pub mod secret;
+pub mod signature;
 pub mod worker;

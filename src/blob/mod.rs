@@ -26,8 +26,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
-use bytes::Bytes;
-use futures::Stream;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, TryStreamExt as _};
 
 pub use crate::meta::Location;
 pub use bucket_error::BucketError;
@@ -45,7 +45,7 @@ use local::LocalStore;
 use object::ObjectStore;
 
 use crate::config::{Backend, Storage};
-use crate::oci::{Digest, UploadId};
+use crate::oci::{ByteRange, Digest, UploadId};
 use crate::secret::Secret;
 
 /// All uploads together hold at most about this many received bytes that are not written yet.
@@ -72,6 +72,32 @@ pub enum Content {
     File(Arc<std::fs::File>),
     /// An object in a bucket.
     Object(ObjectReader),
+}
+
+impl Content {
+    /// All of it, for what is known to be small.
+    pub async fn read(self, size: u64) -> std::io::Result<Bytes> {
+        match self {
+            Self::File(file) => {
+                let length = usize::try_from(size).map_err(std::io::Error::other)?;
+                let read = move || {
+                    let mut bytes = vec![0; length];
+                    std::os::unix::fs::FileExt::read_exact_at(&*file, &mut bytes, 0)?;
+                    Ok(bytes.into())
+                };
+                tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other)?
+            }
+            Self::Object(object) => {
+                let range = ByteRange { start: 0, end: size };
+                let pieces = object.stream(range).await.map_err(std::io::Error::other)?;
+                let whole = pieces.try_fold(BytesMut::new(), |mut whole, piece| async move {
+                    whole.extend_from_slice(&piece);
+                    Ok(whole)
+                });
+                Ok(whole.await?.freeze())
+            }
+        }
+    }
 }
 
 /// What is to happen with one request's body.

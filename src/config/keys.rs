@@ -184,6 +184,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ),
     ("metrics.public", "Serve `/metrics` without credentials."),
     (
+        "signatures.keys",
+        "Public keys whose signatures of images count: `[[signatures.keys]]` with a `name`, a `key` (PEM, or the file that it is in) and, if they do not count everywhere, `repositories`. See `docs/signatures.md`.",
+    ),
+    (
         "plugins.require_signature",
         "Take no plugin from a registry or a file that none of the trusted keys has signed. Those that come with Berth need no signature.",
     ),

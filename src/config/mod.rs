@@ -9,6 +9,7 @@ mod document;
 mod keys;
 mod load;
 mod sections;
+mod signatures;
 mod storage;
 mod upkeep;
 mod values;
@@ -21,6 +22,7 @@ pub use sections::{
     Advisories, Audit, Auth, ClientAuth, Config, DeclaredPlugin, Jobs, Log, LogFormat, Metrics,
     Plugins, Registry, Server, Tls, Uploads,
 };
+pub use signatures::{Signatures, TrustedKey};
 pub use storage::{Backend, Redirect, RedirectRule, Reserve, Storage};
 pub use upkeep::{Gc, Retention, Scrub, Trash};
 pub use values::{ByteSize, HumanDuration};

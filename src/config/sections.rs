@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::backup::Backup;
+use super::signatures::Signatures;
 use super::storage::{Storage, yes};
 use super::upkeep::{Gc, Retention, Scrub, Trash};
 use super::values::HumanDuration;
@@ -48,6 +49,8 @@ pub struct Config {
     pub trash: Trash,
     /// Figures for Prometheus.
     pub metrics: Metrics,
+    /// Whose signatures count.
+    pub signatures: Signatures,
     /// Plugins.
     pub plugins: Plugins,
     /// The web UI.
@@ -373,6 +376,7 @@ impl Config {
         problems.extend(self.storage.check());
         problems.extend(self.backup.check());
         problems.extend(self.advisories.check());
+        problems.extend(self.signatures.check());
         if self.gc.rows_per_second == 0 {
             let what = "0 would never end; use at least 1".to_owned();
             problems.push(("gc.rows_per_second", what));

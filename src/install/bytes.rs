@@ -4,9 +4,8 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 
 use crate::auth::{AdminError, Principal};
-use crate::blob::Content;
 use crate::oci::manifest::Content as Parts;
-use crate::oci::{ByteRange, Descriptor, Digest, Manifest, MediaType, Reference, RepositoryName};
+use crate::oci::{Descriptor, Digest, Manifest, Reference, RepositoryName};
 use crate::registry::{self, Registry};
 use crate::remote::Repository;
 use crate::remote::transfer::Blob;
@@ -78,7 +77,7 @@ impl Place<'_> {
                     let what = format!("{} is larger than {most} bytes", wanted.digest);
                     return Err(AdminError::Invalid(what));
                 }
-                read_content(blob.content, blob.size).await?
+                blob.content.read(blob.size).await.map_err(invalid)?
             }
             Self::Other(repository) => {
                 let blob = Blob { digest: wanted.digest.clone(), size };
@@ -129,35 +128,5 @@ pub(super) fn layers(manifest: &Manifest) -> &[Descriptor] {
     match manifest.content() {
         Parts::Image { layers, .. } => layers,
         Parts::Index { .. } => &[],
-    }
-}
-
-/// Whether a descriptor is of a media type.
-pub(super) fn is_of(descriptor: &Descriptor, wanted: &str) -> bool {
-    let media_type: &MediaType = &descriptor.media_type;
-    media_type.as_str() == wanted
-}
-
-async fn read_content(content: Content, size: u64) -> Result<Bytes, AdminError> {
-    match content {
-        Content::File(file) => {
-            let length = usize::try_from(size).map_err(invalid)?;
-            let read = move || {
-                let mut bytes = vec![0; length];
-                std::os::unix::fs::FileExt::read_exact_at(&*file, &mut bytes, 0)?;
-                Ok::<_, std::io::Error>(bytes)
-            };
-            let read = tokio::task::spawn_blocking(read).await.map_err(invalid)?;
-            Ok(read.map_err(invalid)?.into())
-        }
-        Content::Object(object) => {
-            let stream = object.stream(ByteRange { start: 0, end: size }).await;
-            let mut stream = std::pin::pin!(stream.map_err(invalid)?);
-            let mut bytes = BytesMut::new();
-            while let Some(piece) = stream.next().await {
-                bytes.extend_from_slice(&piece.map_err(invalid)?);
-            }
-            Ok(bytes.freeze())
-        }
     }
 }

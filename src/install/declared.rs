@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 
 use super::change::{PluginChange, PluginWish, Upgrade};
-use super::{Asked, Installer, PublicKey, Secrets, Source};
+use super::{Asked, Installer, Secrets, Source};
 use crate::config::DeclaredPlugin;
 use crate::meta::{Actor, InstalledPlugin};
 use crate::oci::Digest;
 use crate::plugin::{Binding, Bundled, Capabilities, Capability, Hook};
 use crate::secret::Secret;
+use crate::signature::PublicKey;
 
 /// Who is written down for what the configuration wants.
 const ACTOR: &str = "berth.toml";

@@ -13,7 +13,6 @@ use serde_json::{Map, Value};
 
 pub use change::{Inspection, PluginChange, PluginWish, Upgrade};
 pub use declared::DeclaredError;
-pub use signature::{InvalidKey, PublicKey};
 pub use source::{Asked, Source};
 
 use crate::auth::{AdminError, Administer, Auth};

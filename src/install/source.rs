@@ -4,12 +4,13 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::bytes::Place;
-use super::signature::{PublicKey, signer};
+use super::signature::signer;
 use super::{Installer, refused};
 use crate::auth::{AdminError, Administer};
 use crate::oci::{Digest, Reference, RepositoryName};
 use crate::plugin::{Artifact, Bundled, MOST_COMPONENT_BYTES, Package};
 use crate::remote::{Credentials, Options, Registry, Remote};
+use crate::signature::PublicKey;
 
 /// Where a plugin comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

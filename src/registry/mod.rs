@@ -13,6 +13,7 @@ mod remove;
 mod retention;
 mod scans;
 mod sessions;
+mod signatures;
 mod undo;
 mod upload;
 
@@ -27,6 +28,7 @@ pub use push::{NewManifest, Push, Pushed};
 pub use remove::Remove;
 pub use retention::{Decision, InvalidRule, Item, Plan, RETENTION, check as check_policy};
 pub use scans::Scans;
+pub use signatures::{SignatureState, Signatures, TaggedSignature};
 pub use undo::{Restored, Undo};
 pub use upload::{BodyPart, Mounted};
 
@@ -48,6 +50,7 @@ pub struct Registry {
     blobs: BlobStore,
     clock: Clock,
     config: config::Registry,
+    signatures: Arc<config::Signatures>,
     /// How long what is not needed is kept.
     grace: Duration,
     sessions: Arc<Sessions>,
@@ -66,8 +69,17 @@ impl Registry {
         plugins: Plugins,
     ) -> Self {
         let sessions = Arc::new(Sessions::new(meta.clone(), blobs.clone(), clock.clone()));
-        let (grace, config) = (config.gc.grace.get(), config.registry.clone());
-        Self { meta, blobs, config, sessions, plugins, clock, grace, pulls: Arc::default() }
+        Self {
+            meta,
+            blobs,
+            clock,
+            config: config.registry.clone(),
+            signatures: Arc::new(config.signatures.clone()),
+            grace: config.gc.grace.get(),
+            sessions,
+            plugins,
+            pulls: Arc::default(),
+        }
     }
 
     /// Reading a repository.

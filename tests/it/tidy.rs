@@ -15,9 +15,26 @@ use berth::oci::{Algorithm, ErrorCode};
 use crate::support::TestApp;
 
 /// The rooms of `src`; each may use those before it.
-const ROOMS: [&str; 18] = [
-    "clock", "secret", "metrics", "oci", "config", "meta", "blob", "remote", "plugin", "auth",
-    "registry", "backup", "doctor", "install", "worker", "app", "http", "cli",
+const ROOMS: [&str; 19] = [
+    "clock",
+    "secret",
+    "metrics",
+    "oci",
+    "signature",
+    "config",
+    "meta",
+    "blob",
+    "remote",
+    "plugin",
+    "auth",
+    "registry",
+    "backup",
+    "doctor",
+    "install",
+    "worker",
+    "app",
+    "http",
+    "cli",
 ];
 
 /// Large dependencies, as the source names them, and the one room that knows each.

@@ -127,7 +127,7 @@ pub(super) async fn content(
             let message = format!("the blob has {} bytes: pull it to look at it", blob.size);
             return Err(Error::invalid(message));
         }
-        super::manifests::whole(blob.content, blob.size).await?
+        blob.content.read(blob.size).await.map_err(Error::internal)?.into()
     };
     Ok(Json(Text { text: String::from_utf8_lossy(&bytes).into_owned() }))
 }

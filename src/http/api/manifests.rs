@@ -10,13 +10,12 @@ use utoipa::ToSchema;
 use super::moment;
 use crate::app::App;
 use crate::auth::Principal;
-use crate::blob::Content as Bytes;
 use crate::http::Error;
 use crate::http::extract::{InPath, Query};
 use crate::meta::Referrer;
 use crate::oci::manifest::Content;
-use crate::oci::{ByteRange, Digest, Manifest, Reference, RepositoryName};
-use crate::registry::Pull;
+use crate::oci::{Digest, Manifest, Reference, RepositoryName};
+use crate::registry::{Pull, SignatureState, Signatures};
 
 /// Configurations that are larger are not shown.
 const MOST_CONFIG_BYTES: u64 = 1 << 20;
@@ -54,6 +53,41 @@ pub(super) struct ManifestView {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Referrers {
     referrers: Vec<ReferrerView>,
+    /// Those that lie under tags made of its digest, as older clients of cosign have it.
+    tagged_signatures: Vec<TaggedSignatureView>,
+}
+
+/// What a signature is worth, by the keys of `signatures.keys`.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SignatureView {
+    /// `verified`, `unknown-key`, `invalid` or `unchecked`.
+    state: &'static str,
+    /// The name of the key that has made it, when it is verified.
+    key: Option<String>,
+    /// Why it is invalid or unchecked.
+    reason: Option<String>,
+}
+
+/// A signature or an attestation under a tag.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct TaggedSignatureView {
+    tag: String,
+    /// Of what holds the statement.
+    #[schema(value_type = String)]
+    digest: Digest,
+    signature: SignatureView,
+}
+
+impl From<SignatureState> for SignatureView {
+    fn from(state: SignatureState) -> Self {
+        let (state, key, reason) = match state {
+            SignatureState::Verified(key) => ("verified", Some(key), None),
+            SignatureState::UnknownKey => ("unknown-key", None, None),
+            SignatureState::Invalid(why) => ("invalid", None, Some(why)),
+            SignatureState::Unchecked(why) => ("unchecked", None, Some(why)),
+        };
+        Self { state, key, reason }
+    }
 }
 
 /// A manifest that says something about another one.
@@ -65,6 +99,8 @@ pub(super) struct ReferrerView {
     artifact_type: Option<String>,
     size_bytes: u64,
     annotations: Vec<Annotation>,
+    /// What it is worth, if it is a signature or a signed attestation.
+    signature: Option<SignatureView>,
 }
 
 /// One annotation.
@@ -74,10 +110,11 @@ pub(super) struct Annotation {
     value: String,
 }
 
-impl From<Referrer> for ReferrerView {
-    fn from(referrer: Referrer) -> Self {
+impl ReferrerView {
+    fn new(referrer: Referrer, signatures: &mut Signatures) -> Self {
         let annotations = referrer.annotations.unwrap_or_default();
         Self {
+            signature: signatures.referring.remove(&referrer.digest).map(Into::into),
             digest: referrer.digest,
             media_type: referrer.media_type.to_string(),
             artifact_type: referrer.artifact_type,
@@ -141,37 +178,14 @@ async fn config(pull: &Pull<'_>, body: &bytes::Bytes) -> Result<Option<String>, 
         Ok(_) | Err(crate::registry::Error::BlobUnknown { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    Ok(String::from_utf8(whole(blob.content, blob.size).await?).ok())
-}
-
-/// A small blob, whole.
-pub(super) async fn whole(content: Bytes, size: u64) -> Result<Vec<u8>, Error> {
-    let len = usize::try_from(size).unwrap_or(usize::MAX);
-    match content {
-        Bytes::File(file) => {
-            let read = move || {
-                let mut bytes = vec![0; len];
-                std::os::unix::fs::FileExt::read_exact_at(&*file, &mut bytes, 0).map(|()| bytes)
-            };
-            let read = tokio::task::spawn_blocking(read).await.map_err(Error::internal)?;
-            read.map_err(Error::internal)
-        }
-        Bytes::Object(object) => {
-            use futures::TryStreamExt as _;
-            let range = ByteRange { start: 0, end: size };
-            let pieces = object.stream(range).await.map_err(Error::internal)?;
-            let whole = pieces.try_fold(Vec::with_capacity(len), |mut whole, piece| async move {
-                whole.extend_from_slice(&piece);
-                Ok(whole)
-            });
-            whole.await.map_err(Error::internal)
-        }
-    }
+    let bytes = blob.content.read(blob.size).await.map_err(Error::internal)?;
+    Ok(String::from_utf8(bytes.into()).ok())
 }
 
 /// List what refers to a manifest
 ///
-/// Signatures, SBOMs, attestations: whatever has it as its subject. 500 at most.
+/// Signatures, SBOMs, attestations: whatever has it as its subject, 500 at most; and what signatures are worth by the keys that
+/// are trusted here.
 #[utoipa::path(
     get,
     path = "/repositories/{name}/manifests/{reference}/referrers",
@@ -194,5 +208,13 @@ pub(super) async fn referrers(
     };
     let kind = query.get("artifact_type").map(str::to_owned);
     let page = pull.referrers(&digest, kind, 0, MOST_REFERRERS).await?;
-    Ok(Json(Referrers { referrers: page.items.into_iter().map(Into::into).collect() }))
+    let mut signatures = pull.signatures(&digest, &page.items).await?;
+    let view = |one| ReferrerView::new(one, &mut signatures);
+    let referrers = page.items.into_iter().map(view).collect();
+    let tagged = signatures.tagged.into_iter().map(|one| TaggedSignatureView {
+        tag: one.tag.to_string(),
+        digest: one.digest,
+        signature: one.state.into(),
+    });
+    Ok(Json(Referrers { referrers, tagged_signatures: tagged.collect() }))
 }

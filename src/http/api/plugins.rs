@@ -21,11 +21,12 @@ use crate::app::App;
 use crate::auth::Principal;
 use crate::http::Error;
 use crate::http::extract::Query;
-use crate::install::{Asked, PluginChange, PluginWish, PublicKey, Source, Upgrade};
+use crate::install::{Asked, PluginChange, PluginWish, Source, Upgrade};
 use crate::oci::Digest;
 use crate::plugin::{Binding, Capabilities, Capability, Hook, PluginName};
 use crate::remote::Credentials;
 use crate::secret::Secret;
+use crate::signature::PublicKey;
 
 /// All installed plugins.
 #[derive(Debug, Serialize, ToSchema)]

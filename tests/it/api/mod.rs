@@ -4,3 +4,4 @@ mod accounts;
 mod description;
 mod looks;
 mod setup;
+mod signatures;

@@ -1,57 +1,13 @@
 //! Plugins by reference: installed from a registry, pinned, signed or not, and looked after by `berth plugin`.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use berth::oci::{Algorithm, Digest};
 use berth::plugin::Package;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::json;
 
 use super::guest;
 use super::installed::{keep, warm, with_manifest};
 use crate::copy::Person;
-use crate::support::{Blob, Client, Image, TestApp};
-
-/// A key of cosign's kind.
-struct Key(EcdsaKeyPair);
-
-impl Key {
-    fn new() -> Self {
-        let (kind, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
-        let document = EcdsaKeyPair::generate_pkcs8(kind, &random).unwrap();
-        Self(EcdsaKeyPair::from_pkcs8(kind, document.as_ref(), &random).unwrap())
-    }
-
-    /// As `cosign generate-key-pair` writes it to `cosign.pub`.
-    fn pem(&self) -> String {
-        let point = self.0.public_key().as_ref();
-        let head = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE";
-        // 27 bytes and a point without its first one: so the first 36 characters are those of the head.
-        let der = [&STANDARD.decode(head).unwrap()[..], &point[1..]].concat();
-        let body = STANDARD.encode(der);
-        format!("-----BEGIN PUBLIC KEY-----\n{body}\n-----END PUBLIC KEY-----\n")
-    }
-
-    /// Lays a signature of `artifact` beside `beside`, as `cosign sign --key` does.
-    async fn sign(&self, client: &Client, artifact: &Digest, beside: &Digest) {
-        let payload = json!({
-            "critical": {
-                "identity": { "docker-reference": "" },
-                "image": { "docker-manifest-digest": artifact },
-                "type": "cosign container image signature",
-            },
-            "optional": null,
-        });
-        let payload = Blob::new(payload.to_string());
-        let signature = self.0.sign(&SystemRandom::new(), &payload.bytes).unwrap();
-        let mut layer = payload.descriptor("application/vnd.dev.cosign.simplesigning.v1+json");
-        layer["annotations"] =
-            json!({ "dev.cosignproject.cosign/signature": STANDARD.encode(signature) });
-        let image = Image::new(vec![payload], json!({ "layers": [layer] }));
-        client.push("plugins/policy", &format!("sha256-{}.sig", beside.hex()), &image).await;
-    }
-}
+use crate::support::{Client, CosignKey as Key, Image, TestApp};
 
 /// Somebody who has the policy as a file, and has pushed it.
 struct Maker {
@@ -176,9 +132,9 @@ async fn a_signature_counts_if_the_key_that_was_named_has_made_it() {
     install("mine.pub").await.exit(1).says(["is not signed by a key"]);
     // A signature of something else, in the right place.
     let elsewhere = Algorithm::Sha256.digest(b"another artifact");
-    mine.sign(&maker.admin, &elsewhere, &maker.artifact).await;
+    mine.sign(&maker.admin, "plugins/policy", &elsewhere, &maker.artifact).await;
     install("mine.pub").await.exit(1).says(["is not signed by a key"]);
-    mine.sign(&maker.admin, &maker.artifact, &maker.artifact).await;
+    mine.sign(&maker.admin, "plugins/policy", &maker.artifact, &maker.artifact).await;
     install("other.pub").await.exit(1).says(["is not signed by a key"]);
     assert_eq!(maker.admin.get("/api/v1/plugins").await.ok().json()["plugins"], json!([]));
     install("mine.pub").await.ok().says(["is signed by"]);
@@ -207,7 +163,7 @@ async fn where_signatures_are_required_nothing_else_is_installed() {
     // Its own key does not do: whoever names one wants that one.
     let mine = Key::new();
     maker.writes("mine.pub", &mine.pem());
-    trusted.sign(&maker.admin, &maker.artifact, &maker.artifact).await;
+    trusted.sign(&maker.admin, "plugins/policy", &maker.artifact, &maker.artifact).await;
     let with_key = ["plugin", "install", place, "--yes", "--key", "mine.pub"];
     ann.berth(with_key).await.exit(1).says(["is not signed by a key"]);
     // From this very registry, which needs no network.

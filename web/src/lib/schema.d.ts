@@ -4446,7 +4446,8 @@ export interface paths {
         };
         /**
          * List what refers to a manifest
-         * @description Signatures, SBOMs, attestations: whatever has it as its subject. 500 at most.
+         * @description Signatures, SBOMs, attestations: whatever has it as its subject, 500 at most; and what signatures are worth by the keys that
+         *     are trusted here.
          */
         get: {
             parameters: {
@@ -8905,12 +8906,15 @@ export interface components {
             artifact_type?: string | null;
             digest: string;
             media_type: string;
+            signature?: components["schemas"]["SignatureView"] | null;
             /** Format: int64 */
             size_bytes: number;
         };
         /** @description What refers to a manifest. */
         Referrers: {
             referrers: components["schemas"]["ReferrerView"][];
+            /** @description Those that lie under tags made of its digest, as older clients of cosign have it. */
+            tagged_signatures: components["schemas"]["TaggedSignatureView"][];
         };
         /** @description What of a rule is to be changed; what is left out stays. An empty text takes `versions` or `schedule` away. */
         ReplicationRuleChange: {
@@ -9327,6 +9331,15 @@ export interface components {
             password: string;
             username: string;
         };
+        /** @description What a signature is worth, by the keys of `signatures.keys`. */
+        SignatureView: {
+            /** @description The name of the key that has made it, when it is verified. */
+            key?: string | null;
+            /** @description Why it is invalid or unchecked. */
+            reason?: string | null;
+            /** @description `verified`, `unknown-key`, `invalid` or `unchecked`. */
+            state: string;
+        };
         /** @description Snapshots of the database in the bucket of the blobs. */
         SnapshotsView: {
             /** @description The moment that it shows. */
@@ -9396,6 +9409,13 @@ export interface components {
             size_bytes: number;
             updated_at: string;
             updated_by: string;
+        };
+        /** @description A signature or an attestation under a tag. */
+        TaggedSignatureView: {
+            /** @description Of what holds the statement. */
+            digest: string;
+            signature: components["schemas"]["SignatureView"];
+            tag: string;
         };
         /** @description A page of tags. */
         Tags: {
