@@ -10,7 +10,7 @@ use crate::meta::{
     DayOfTraffic, EventKind, Held, Lock, ManifestDetails, Protection, Referrer, RepositoryTagEvent,
     StoredManifest, Subject, Summary, TagDetails, TagEvent,
 };
-use crate::oci::{Digest, Reference, RepositoryName, Tag};
+use crate::oci::{Action, Digest, Reference, RepositoryName, Tag};
 
 /// A page of referrers.
 const PAGE_BYTES: usize = 3 << 20;
@@ -96,6 +96,22 @@ impl<'r> Pull<'r> {
 
     /// A manifest with its bytes.
     pub async fn manifest(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
+        let found = self.find(reference).await?;
+        let may = |held: &Held| self.may_scan(reference, held);
+        self.unless_held(reference, found, may)
+    }
+
+    /// A manifest for whoever looks at it, and pulls nothing: who may let go what is held has to see what it is.
+    pub async fn manifest_to_look_at(
+        &self,
+        reference: &Reference,
+    ) -> Result<Arc<StoredManifest>, Error> {
+        let found = self.find(reference).await?;
+        let actions = self.grant.principal().allowed_on(self.repository());
+        self.unless_held(reference, found, |_| actions.has(Action::Manage))
+    }
+
+    async fn find(&self, reference: &Reference) -> Result<Arc<StoredManifest>, Error> {
         let found = self.registry.meta.find_manifest(self.repository(), reference).await?;
         let found = found.ok_or_else(|| Error::ManifestUnknown {
             repository: self.repository().clone(),
@@ -103,8 +119,17 @@ impl<'r> Pull<'r> {
         })?;
         let digest = Reference::Digest(found.digest.clone());
         self.check_open(|lock| lock.is_about(reference) || lock.is_about(&digest)).await?;
+        Ok(found)
+    }
+
+    fn unless_held(
+        &self,
+        reference: &Reference,
+        found: Arc<StoredManifest>,
+        may: impl Fn(&Held) -> bool,
+    ) -> Result<Arc<StoredManifest>, Error> {
         match &found.held {
-            Some(held) if !self.may_scan(reference, held) => Err(Error::Held {
+            Some(held) if !may(held) => Err(Error::Held {
                 repository: self.repository().clone(),
                 reference: reference.clone(),
                 digest: found.digest.clone(),

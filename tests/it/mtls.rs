@@ -461,3 +461,54 @@ fn settings_that_do_not_go_together_are_refused() {
     check(&[&tls[..], &["server.tls.client_auth=required", "server.tls.client_ca=z"]].concat())
         .ok();
 }
+
+#[tokio::test]
+async fn certificates_that_end_ask_for_attention_until_they_are_renewed() {
+    let guarded = Guarded::start(ClientAuth::Optional).await;
+    // Which certificate is shown is not what this is about.
+    let http = guarded.http(None).tls_danger_accept_invalid_certs(true).build().unwrap();
+    let admin = guarded.admin().await.over(http);
+    let told = async || {
+        let warnings = admin.get("/api/v1/system/warnings").await.ok().json();
+        let warnings = warnings["warnings"].as_array().unwrap().clone();
+        let about = warnings.into_iter().filter(|one| one["kind"] == "certificate");
+        about
+            .map(|one| {
+                let text = |key: &str| one[key].as_str().unwrap().to_owned();
+                (text("severity"), text("message"))
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told().await, []);
+
+    // The clock of the tests stands at 2026-09-21.
+    let mut params = CertificateParams::new(["registry.example.org".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2026, 10, 11);
+    let server = params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
+    std::fs::write(guarded.files.path().join("server.pem"), server).unwrap();
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.distinguished_name.push(DnType::CommonName, "old clients");
+    params.not_after = rcgen::date_time_ymd(2026, 9, 22);
+    let old = params.self_signed(&KeyPair::generate().unwrap()).unwrap().pem();
+    let both = format!("{}{old}", guarded.authority.pem());
+    std::fs::write(guarded.files.path().join("clients.pem"), &both).unwrap();
+    let [(severity, server), (_, authority)] = &told().await[..] else { panic!("two end") };
+    assert_eq!(severity, "warning");
+    let expected = "The certificate of this server (registry.example.org) ends in 19 days, on 2026-10-11: then no client";
+    assert!(server.starts_with(expected) && server.contains("Renew it"), "{server}");
+    let expected = "old clients in ";
+    assert!(authority.contains(expected) && authority.contains("within a day"), "{authority}");
+
+    guarded.berth.turn_clock(Duration::from_hours(24 * 3));
+    let after = told().await;
+    assert_eq!(after[0].0, "error");
+    assert!(after[0].1.contains("has ended on 2026-09-22"), "{after:?}");
+    assert!(after[1].1.contains("ends in 16 days"), "{after:?}");
+
+    std::fs::write(guarded.files.path().join("clients.pem"), guarded.authority.pem()).unwrap();
+    assert_eq!(told().await.len(), 1, "the authority is not there any more");
+    std::fs::write(guarded.files.path().join("server.pem"), "no certificate").unwrap();
+    let [(severity, message)] = &told().await[..] else { panic!("one cannot be read") };
+    assert!(severity == "error" && message.contains("cannot read"), "{message}");
+}

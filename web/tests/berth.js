@@ -34,7 +34,7 @@ export async function startBerth(program, extra = []) {
       });
       child.kill('SIGTERM');
     });
-  return { url, setup, stop };
+  return { url, setup, data, stop };
 }
 
 const TYPES = { '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.html': 'text/html' };
@@ -153,7 +153,7 @@ export async function until(what, look) {
 }
 
 /** A Debian as scanners see it: two packages with these versions. */
-const debian = (libssl) => ({
+export const debian = (libssl) => ({
   command: 'ADD debian-12.tar / # buildkit',
   files: {
     'etc/os-release': 'ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12"\n',
@@ -170,6 +170,14 @@ export const advisory = (id, ecosystem, name, fixed, severity) => ({
   affected: [{ package: { ecosystem, name }, ranges: [{ type: 'ECOSYSTEM', events: [{ introduced: '0' }, { fixed }] }], ecosystem_specific: { severity } }],
 });
 
+/** Waits until scanners have said of an image what they have to say. */
+export async function scanned(client, repository, tag) {
+  await until(`a scan of ${repository}:${tag}`, async () => {
+    const { reports } = await (await client.api('GET', `/repositories/${encodeURIComponent(repository)}/scans/${tag}`)).json();
+    return reports.length > 0 && reports.every((one) => one.finished_at);
+  });
+}
+
 async function populateScans(client) {
   const known = [advisory('CVE-2026-1001', 'Debian:12', 'openssl', '3.0.14-1~deb12u2', 'critical'), advisory('CVE-2026-1002', 'Debian:12', 'bash', '5.2.15-3', 'low')];
   await client.send('PUT', '/api/v1/advisories/debian?origin=all.zip', known.map((one) => JSON.stringify(one)).join('\n'), 'application/octet-stream');
@@ -179,12 +187,7 @@ async function populateScans(client) {
   await client.image('team/web', '1.0', { layers: [debian('3.0.11-1~deb12u1')] });
   await client.image('team/web', '1.1', { layers: [debian('3.0.14-1~deb12u2')] });
   await client.image('prod/web', '1.0', { layers: [debian('3.0.11-1~deb12u1')] });
-  for (const [name, tag] of [['team%2Fweb', '1.0'], ['team%2Fweb', '1.1'], ['prod%2Fweb', '1.0']]) {
-    await until(`a scan of ${name}:${tag}`, async () => {
-      const { reports } = await (await client.api('GET', `/repositories/${name}/scans/${tag}`)).json();
-      return reports.length > 0 && reports.every((one) => one.finished_at);
-    });
-  }
+  for (const [name, tag] of [['team/web', '1.0'], ['team/web', '1.1'], ['prod/web', '1.0']]) await scanned(client, name, tag);
 }
 
 /** What keeps a registry well, one of each. */

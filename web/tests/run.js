@@ -9,6 +9,9 @@ import axe from '@axe-core/playwright';
 import { chromium } from 'playwright-core';
 import { Client, fromFolder, PASSWORD, populate, startBerth } from './berth.js';
 import { actions } from './actions.js';
+import { federation } from './federation.js';
+import { plugins } from './plugins.js';
+import { repair } from './repair.js';
 import { upkeep } from './upkeep.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -130,8 +133,9 @@ try {
     if (bytes === 0 || bytes > 150 * 1024) throw new Error(`${bytes} bytes of scripts`);
   });
 
-  if (!only || only === 'actions') await actions({ page, check, client, made, settled, visit, berth, state });
-  if (!only || only === 'actions' || only === 'upkeep') await upkeep({ page, check, client, settled, visit, berth, accessible, picture: (name) => picture(page, name) });
+  const doing = { actions, federation, plugins, upkeep, repair };
+  const told = { page, check, client, made, settled, visit, berth, state, accessible, picture: (name) => picture(page, name) };
+  for (const [name, part] of Object.entries(doing)) if (!only || only === 'actions' || only === name) await part(told);
 
   const pages = {
     home: '/ui/',

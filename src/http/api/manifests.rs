@@ -47,6 +47,8 @@ pub(super) struct ManifestView {
     config: Option<String>,
     /// How many referrers it has; 500 at most.
     referrers: u64,
+    /// Why it is held back, if it is.
+    held: Option<String>,
 }
 
 /// What refers to a manifest.
@@ -129,7 +131,8 @@ impl ReferrerView {
 
 /// Show a manifest
 ///
-/// By tag or digest, with its configuration and what is known of it here.
+/// By tag or digest, with its configuration and what is known of it here. What is held back is shown to those alone who manage
+/// the repository.
 #[utoipa::path(
     get,
     path = "/repositories/{name}/manifests/{reference}",
@@ -145,7 +148,7 @@ pub(super) async fn show(
 ) -> Result<Json<ManifestView>, Error> {
     let pull = app.registry.pull_from(&principal, name)?;
     let InPath(reference) = reference?;
-    let stored = pull.manifest(&reference).await?;
+    let stored = pull.manifest_to_look_at(&reference).await?;
     let details = pull.manifest_details(&stored.digest).await?;
     let referrers = pull.referrers(&stored.digest, None, 0, MOST_REFERRERS).await?;
     let size_bytes = stored.body.len() as u64;
@@ -163,6 +166,7 @@ pub(super) async fn show(
         body: String::from_utf8_lossy(&stored.body).into_owned(),
         config: config(&pull, &stored.body).await?,
         referrers: referrers.items.len() as u64,
+        held: stored.held.as_ref().map(|held| held.reason.clone()),
     }))
 }
 

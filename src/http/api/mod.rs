@@ -6,6 +6,7 @@ mod access;
 mod advisories;
 mod backups;
 mod bindings;
+mod certificates;
 mod directories;
 mod doctor;
 mod event_stream;

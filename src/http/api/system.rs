@@ -8,7 +8,7 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::moment;
+use super::{certificates, moment};
 use crate::app::App;
 use crate::auth::Principal;
 use crate::clock::Timestamp;
@@ -60,13 +60,13 @@ pub(super) struct Settings {
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Warning {
     /// `error` when something does not work, `warning` when it will not for long.
-    severity: String,
-    /// `backup`, `disk`, `jobs`, `webhook`, `tls`.
-    kind: String,
-    /// What it is about: a webhook's name, a kind of job; may be empty.
-    subject: String,
+    pub(super) severity: String,
+    /// `backup`, `certificate`, `disk`, `jobs`, `webhook`, `tls`.
+    pub(super) kind: String,
+    /// What it is about: a webhook's name, a kind of job, a file; may be empty.
+    pub(super) subject: String,
     /// What is wrong, and what to do.
-    message: String,
+    pub(super) message: String,
 }
 
 /// What asks for attention, the worst first.
@@ -149,6 +149,7 @@ pub(super) async fn warnings(
         subject: String::new(),
         message,
     }));
+    warnings.extend(ending_certificates(&app).await);
     if app.config.server.tls.certificate.is_none()
         && app.config.server.public_url.is_none()
         && !app.config.server.listen.ip().is_loopback()
@@ -162,6 +163,12 @@ pub(super) async fn warnings(
     }
     warnings.sort_by(|a, b| a.severity.cmp(&b.severity));
     Ok(Json(Warnings { warnings }))
+}
+
+async fn ending_certificates(app: &App) -> Vec<Warning> {
+    let (tls, now) = (app.config.server.tls.clone(), app.clock.now());
+    let look = tokio::task::spawn_blocking(move || certificates::warnings(&tls, now));
+    look.await.unwrap_or_default()
 }
 
 fn disk_warning(free: u64, reserve: u64) -> Option<Warning> {

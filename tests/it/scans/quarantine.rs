@@ -74,6 +74,12 @@ async fn a_bad_image_stays_held_until_a_person_lets_it_go() {
     let trivy = host.berth.reader("trivy").await;
     pull(&trivy, digest.as_str()).await.ok();
     pull(&trivy, "v1").await.fails(403, "DENIED");
+    // Who may let it go looks at it first; nobody else does.
+    let shown = "/api/v1/repositories/prod%2Fapp/manifests/v1";
+    let seen = admin.get(shown).await.ok().json();
+    assert!(seen["held"].as_str().unwrap().contains("high") && seen["config"].is_string());
+    pull(&admin, "v1").await.fails(403, "DENIED");
+    trivy.get(shown).await.fails(403, "DENIED");
     let path = format!("/api/v1/repositories/prod%2Fapp/quarantine/{digest}");
     trivy.post_json(&path, json!({})).await.status(403);
     admin.post_json(&path, json!({ "reason": "SEC-12" })).await.status(204);

@@ -23,6 +23,7 @@ async function system(): Promise<Attention[]> {
     backup: () => ({ label: 'Backups', to: href('/upkeep/backups') }),
     disk: () => ({ label: 'Settings', to: href('/settings') }),
     tls: () => ({ label: 'Settings', to: href('/settings') }),
+    certificate: () => ({ label: 'Settings', to: href('/settings') }),
   };
   return warnings.map(({ severity, kind, subject, message }) => ({ severity, message, link: links[kind]?.(subject) }));
 }

@@ -4395,7 +4395,8 @@ export interface paths {
         };
         /**
          * Show a manifest
-         * @description By tag or digest, with its configuration and what is known of it here.
+         * @description By tag or digest, with its configuration and what is known of it here. What is held back is shown to those alone who manage
+         *     the repository.
          */
         get: {
             parameters: {
@@ -8399,6 +8400,8 @@ export interface components {
             /** @description Its configuration as it was pushed, if that is JSON of up to 1 MiB. */
             config?: string | null;
             digest: string;
+            /** @description Why it is held back, if it is. */
+            held?: string | null;
             media_type: string;
             /** @description An index of the repository that lists it. */
             parent?: string | null;
@@ -9640,13 +9643,13 @@ export interface components {
         };
         /** @description Something that asks for attention. */
         Warning: {
-            /** @description `backup`, `disk`, `jobs`, `webhook`, `tls`. */
+            /** @description `backup`, `certificate`, `disk`, `jobs`, `webhook`, `tls`. */
             kind: string;
             /** @description What is wrong, and what to do. */
             message: string;
             /** @description `error` when something does not work, `warning` when it will not for long. */
             severity: string;
-            /** @description What it is about: a webhook's name, a kind of job; may be empty. */
+            /** @description What it is about: a webhook's name, a kind of job, a file; may be empty. */
             subject: string;
         };
         /** @description What asks for attention, the worst first. */
