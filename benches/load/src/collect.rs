@@ -21,11 +21,18 @@ use tokio::{task::JoinSet, time::Instant};
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 const PER_MANIFEST: usize = 500;
 const PER_REPOSITORY: usize = 10_000;
-const GRACE: u64 = 30;
 /// How many push, and how many pull.
 const CLIENTS: usize = 2;
-/// How long it is measured without a collection, before and after.
-const QUIET: Duration = Duration::from_secs(20);
+
+/// How long it is measured without a collection, before and after, and how long what is dead is kept.
+#[derive(Clone, Copy)]
+struct Extent {
+    quiet: Duration,
+    grace: u64,
+}
+
+const FULL: Extent = Extent { quiet: Duration::from_secs(20), grace: 30 };
+const QUICK: Extent = Extent { quiet: Duration::from_secs(1), grace: 1 };
 
 fn digest(number: usize) -> Digest {
     Algorithm::Sha256.digest(format!("blob {number}").as_bytes())
@@ -40,12 +47,12 @@ fn location(digest: &Digest) -> Location {
     Location::new(format!("blobs/sha256/{}/{hex}.0", &hex[..2]))
 }
 
-fn config(data: &Path) -> Config {
+fn config(data: &Path, grace: u64) -> Config {
     let mut config = Config::default();
     data.clone_into(&mut config.storage.data);
     config.gc.schedule = None;
     config.scrub.schedule = None;
-    config.gc.grace = HumanDuration::seconds(GRACE);
+    config.gc.grace = HumanDuration::seconds(grace);
     config
 }
 
@@ -197,11 +204,6 @@ async fn settle(app: &App) -> Result<()> {
     }
 }
 
-async fn quiet() -> Result<()> {
-    tokio::time::sleep(QUIET).await;
-    Ok(())
-}
-
 async fn collect(app: &App) -> Result<()> {
     let who = app.auth.machine().await?;
     let administer = app.auth.administer(&who)?;
@@ -217,10 +219,14 @@ async fn collect(app: &App) -> Result<()> {
 }
 
 /// Measures, and reports as Markdown.
-pub(crate) async fn measure(scratch: &Path, blobs: usize, dead: usize) -> Result<String> {
-    ensure!(dead <= blobs, "more are dead than there are");
+pub(crate) async fn measure(scratch: &Path, blobs: usize, quick: bool) -> Result<String> {
+    let (dead, Extent { quiet, grace }) = (blobs / 10, if quick { QUICK } else { FULL });
+    let pause = || async move {
+        tokio::time::sleep(quiet).await;
+        Ok(())
+    };
     let data = scratch.join("collect");
-    let app = App::open(config(&data), Clock::system()).await?;
+    let app = App::open(config(&data, grace), Clock::system()).await?;
     app.start_worker();
     let begun = Instant::now();
     fill(&app, 0..dead, Some(&data)).await?;
@@ -233,13 +239,13 @@ pub(crate) async fn measure(scratch: &Path, blobs: usize, dead: usize) -> Result
         hold(&app, first..last).await?;
     }
     eprintln!("{blobs} blobs in {:.0} s", begun.elapsed().as_secs_f64());
-    tokio::time::sleep_until(dead_since + Duration::from_secs(GRACE + 1)).await;
+    tokio::time::sleep_until(dead_since + Duration::from_secs(grace + 1)).await;
     settle(&app).await?;
-    let (before_push, before_pull) = feel(&app, 1, quiet()).await?.medians();
+    let (before_push, before_pull) = feel(&app, 1, pause()).await?.medians();
     let begun = Instant::now();
     let (push, pull) = feel(&app, 1_000_000, collect(&app)).await?.medians();
     let took = begun.elapsed();
-    let (after_push, after_pull) = feel(&app, 2_000_000, quiet()).await?.medians();
+    let (after_push, after_pull) = feel(&app, 2_000_000, pause()).await?.medians();
     let runs = app.meta.list_upkeep(UpkeepKind::Gc, 1).await?;
     let done = &runs.first().context("no run")?.detail;
     app.close().await;

@@ -104,14 +104,14 @@ fn main() -> Result<()> {
     }
     if arguments.plugins {
         let scratch = arguments.scratch.join(format!("berth-bench-{}", std::process::id()));
-        let measured = plugins::measure(&arguments.programs, &scratch);
+        let measured = plugins::measure(&arguments.programs, &scratch, arguments.quick);
         let _ = fs::remove_dir_all(&scratch);
         return Ok(io::stdout().write_all(measured?.as_bytes())?);
     }
     if let Some(blobs) = arguments.collect {
         let scratch = arguments.scratch.join(format!("berth-bench-{}", std::process::id()));
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let measured = runtime.block_on(collect::measure(&scratch, blobs, blobs / 10));
+        let measured = runtime.block_on(collect::measure(&scratch, blobs, arguments.quick));
         let _ = fs::remove_dir_all(&scratch);
         return Ok(io::stdout().write_all(measured?.as_bytes())?);
     }

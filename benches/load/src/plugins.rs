@@ -26,9 +26,18 @@ use crate::{
     server::Server,
 };
 
-const ROUNDS: usize = 5;
-/// Of each kind, in each round.
-const REQUESTS: usize = 2000;
+/// How much is measured.
+#[derive(Clone, Copy)]
+struct Extent {
+    rounds: usize,
+    /// Of each kind, in each round.
+    requests: usize,
+    starts: usize,
+}
+
+const FULL: Extent = Extent { rounds: 5, requests: 2000, starts: 9 };
+const QUICK: Extent = Extent { rounds: 1, requests: 50, starts: 1 };
+
 /// Clients that keep the hostile plugin busy.
 const HOSTILE: usize = 16;
 const GUESTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests/built");
@@ -82,8 +91,13 @@ async fn push(target: &Arc<Target>, repository: &str) -> Result<()> {
 }
 
 /// How long so many requests took, one after another on one connection.
-async fn gets(client: &mut Client, path: &str, times: &mut Vec<Duration>) -> Result<()> {
-    for _ in 0..REQUESTS {
+async fn gets(
+    client: &mut Client,
+    path: &str,
+    requests: usize,
+    times: &mut Vec<Duration>,
+) -> Result<()> {
+    for _ in 0..requests {
         let begun = Instant::now();
         client.get(path).await?;
         times.push(begun.elapsed());
@@ -99,18 +113,20 @@ fn row(text: &mut String, what: &str, times: &mut [Duration]) -> Result<()> {
 }
 
 /// Measures, and reports as Markdown.
-pub(crate) fn measure(programs: &Programs, scratch: &Path) -> Result<String> {
+pub(crate) fn measure(programs: &Programs, scratch: &Path, quick: bool) -> Result<String> {
+    let extent = if quick { QUICK } else { FULL };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let server = Server::start(Peer::Berth, programs, scratch)?;
     let mut text = String::new();
-    let done = runtime.block_on(requests(&server, &mut text));
+    let done = runtime.block_on(requests(&server, extent, &mut text));
     done.with_context(|| format!("berth's log ends with:\n{}", server.log_text()))?;
     server.stop()?;
-    starts(programs, scratch, &mut text)?;
+    starts(programs, scratch, extent.starts, &mut text)?;
     Ok(text)
 }
 
-async fn requests(server: &Server, text: &mut String) -> Result<()> {
+async fn requests(server: &Server, extent: Extent, text: &mut String) -> Result<()> {
+    let Extent { rounds, requests, .. } = extent;
     let target = &server.target;
     for repository in ["bench/app", "evil/app"] {
         push(target, repository).await?;
@@ -118,29 +134,29 @@ async fn requests(server: &Server, text: &mut String) -> Result<()> {
     let path = manifest_path("bench/app", "v1");
     let mut client = Client::open(target, Scope::Pull("bench/app")).await?;
     let mut none = Vec::new();
-    gets(&mut client, &path, &mut none).await?;
+    gets(&mut client, &path, requests, &mut none).await?;
     let before = server.processes().anonymous_mib()?;
     none.clear();
     install(target, "policy", "bench/**", json!({})).await?;
     let idle = server.processes().anonymous_mib()? - before;
     let (mut off, mut on, mut beside) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (enabled, times) in [(false, &mut off), (true, &mut on)] {
             let wish = json!({ "is_enabled": enabled });
             api(target, "PATCH", "plugins/test.policy", &wish).await?;
-            gets(&mut client, &path, times).await?;
+            gets(&mut client, &path, requests, times).await?;
         }
     }
     api(target, "DELETE", "plugins/test.policy", &Value::Null).await?;
-    for _ in 0..ROUNDS {
-        gets(&mut client, &path, &mut none).await?;
+    for _ in 0..rounds {
+        gets(&mut client, &path, requests, &mut none).await?;
     }
     // A new one each time: one that has failed five times is left alone, and would do nothing.
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         install(target, "hostile", "evil/**", json!({ "do": "loop" })).await?;
         let evil = (0..HOSTILE).map(|_| ask_hostile(target));
         let evil = async { futures_of(evil).await };
-        let (asked, served) = tokio::join!(evil, gets(&mut client, &path, &mut beside));
+        let (asked, served) = tokio::join!(evil, gets(&mut client, &path, requests, &mut beside));
         asked?;
         served?;
         api(target, "DELETE", "plugins/test.hostile", &Value::Null).await?;
@@ -185,7 +201,7 @@ async fn futures_of(all: impl Iterator<Item = impl Future<Output = Result<()>>>)
 }
 
 /// What a plugin that is compiled already adds to the start.
-fn starts(programs: &Programs, scratch: &Path, text: &mut String) -> Result<()> {
+fn starts(programs: &Programs, scratch: &Path, number: usize, text: &mut String) -> Result<()> {
     let start = || -> Result<Duration> {
         let server = Server::start(Peer::Berth, programs, scratch)?;
         let took = server.start;
@@ -193,7 +209,7 @@ fn starts(programs: &Programs, scratch: &Path, text: &mut String) -> Result<()> 
         Ok(took)
     };
     let median = |what: &mut dyn FnMut() -> Result<Duration>| -> Result<f64> {
-        let mut times = (0..9).map(|_| what()).collect::<Result<Vec<_>>>()?;
+        let mut times = (0..number).map(|_| what()).collect::<Result<Vec<_>>>()?;
         times.sort_unstable();
         Ok(percentile(&times, 50))
     };
@@ -205,7 +221,7 @@ fn starts(programs: &Programs, scratch: &Path, text: &mut String) -> Result<()> 
     let with = median(&mut || start())?;
     writeln!(
         text,
-        "\nA start takes {without:.1} ms without a plugin and {with:.1} ms with one (medians of 9)."
+        "\nA start takes {without:.1} ms without a plugin and {with:.1} ms with one (medians of {number})."
     )?;
     Ok(())
 }
