@@ -148,8 +148,8 @@ impl Caller {
         let request_id = Arc::clone(&context.request_id);
         let meter = Arc::new(Meter::new(Arc::clone(&turnstile.habit)));
         let book = Arc::clone(&loaded.book);
-        let trace = Arc::new(Trace::new(Arc::clone(&request_id), hook, book, Arc::clone(&meter)));
-        let mut recorder = self.recorder(loaded, hook, request_id, &trace);
+        let trace = Arc::new(Trace::new(request_id, hook, book, Arc::clone(&meter)));
+        let mut recorder = self.recorder(loaded, hook, context, &trace);
         let attempt = match turnstile.breaker.attempt() {
             Ok(attempt) => attempt,
             Err(error) => {
@@ -220,14 +220,15 @@ impl Caller {
         &self,
         loaded: &Loaded,
         hook: Option<Hook>,
-        request_id: Arc<str>,
+        context: &CallContext,
         trace: &Arc<Trace>,
     ) -> Recorder {
         let record = CallRecord {
             plugin: loaded.name.clone(),
             component: loaded.component.clone(),
             hook,
-            request_id,
+            request_id: Arc::clone(&context.request_id),
+            traceparent: context.traceparent.clone(),
             started: self.clock.now(),
             queued: Duration::ZERO,
             duration: Duration::ZERO,

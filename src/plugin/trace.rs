@@ -235,6 +235,8 @@ pub struct CallRecord {
     pub hook: Option<Hook>,
     /// What the call was about.
     pub request_id: Arc<str>,
+    /// W3C trace context of what it was about, if it had one.
+    pub traceparent: Option<String>,
     /// When it began.
     pub started: Timestamp,
     /// How long it waited for its turn.
@@ -253,6 +255,14 @@ pub struct CallRecord {
     pub log: Vec<Arc<LogLine>>,
     /// Lines beyond what is kept.
     pub dropped_lines: u64,
+}
+
+impl CallRecord {
+    /// The trace that the call is a part of.
+    #[must_use]
+    pub fn trace_id(&self) -> Option<&str> {
+        self.traceparent.as_deref()?.split('-').nth(1)
+    }
 }
 
 /// Who wants to know of every call.

@@ -6,6 +6,7 @@
 
 mod challenge;
 mod names;
+mod places;
 mod referrers;
 mod registry;
 
@@ -54,6 +55,34 @@ impl There {
             .send(|url| Request::new(method, url).header("accept", ACCEPT), &self.path(rest))
     }
 
+    /// Begins an upload; gives where it goes on, or nothing if the blob is there now, taken over from another repository.
+    fn begin_upload(&self, blob: &Descriptor) -> Result<Option<String>, Error> {
+        let repository = &self.names.repository;
+        if let Some(other) = places::find(&blob.digest, blob.size, repository)? {
+            let registry = Registry::open(repository, "pull,push")?.reading(&other);
+            let path = format!("blobs/uploads/?mount={}&from={other}", blob.digest);
+            let make = |url: &str| Request::new("POST", url).header("accept", ACCEPT);
+            let answer = registry.send(make, &self.path(&path))?;
+            match answer.status {
+                201 => {
+                    places::remember(&blob.digest, blob.size, repository);
+                    return Ok(None);
+                }
+                // It is not there any more, or is not to be taken from there: this is an upload like others.
+                202 => {
+                    places::forget(&blob.digest, blob.size);
+                    return location(&answer).map(Some);
+                }
+                _ => places::forget(&blob.digest, blob.size),
+            }
+        }
+        let answer = self.send("POST", "blobs/uploads/")?;
+        match answer.status {
+            202 => location(&answer).map(Some),
+            _ => Err(failure(answer, &blob.digest)),
+        }
+    }
+
     /// A manifest, if it is there.
     pub(crate) fn manifest(&self, reference: &str) -> Result<Option<Vec<u8>>, Error> {
         let answer = self.send("GET", &format!("manifests/{reference}"))?;
@@ -79,6 +108,11 @@ impl There {
             _ => Err(failure(answer, reference)),
         }
     }
+}
+
+fn location(answer: &Response) -> Result<String, Error> {
+    let location = answer.header("location").map(str::to_owned);
+    location.ok_or_else(|| Error::Invalid("the registry does not say where the upload goes".into()))
 }
 
 fn hash(content: &[u8]) -> Digest {
@@ -154,14 +188,7 @@ impl ReplicationTarget for ToRegistry {
         content: InputStream,
     ) -> Result<(), Error> {
         let there = There::of(&repository)?;
-        let begun = there.send("POST", "blobs/uploads/")?;
-        if begun.status != 202 {
-            return Err(failure(begun, &blob.digest));
-        }
-        let location = begun.header("location").map(str::to_owned).ok_or_else(|| {
-            Error::Invalid("the registry does not say where the upload goes".into())
-        })?;
-        drop(begun);
+        let Some(location) = there.begin_upload(&blob)? else { return Ok(()) };
         let separator = if location.contains('?') { '&' } else { '?' };
         let path = format!("{location}{separator}digest={}", blob.digest);
         let make = |url: &str| {
@@ -171,7 +198,10 @@ impl ReplicationTarget for ToRegistry {
         };
         let answer = there.registry.send(make, &path)?;
         match answer.status {
-            200..=299 => Ok(()),
+            200..=299 => {
+                places::remember(&blob.digest, blob.size, &there.names.repository);
+                Ok(())
+            }
             _ => Err(failure(answer, &blob.digest)),
         }
     }

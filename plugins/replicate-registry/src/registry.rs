@@ -32,6 +32,11 @@ impl Registry {
         })
     }
 
+    /// The same, and reading another repository as well.
+    pub(crate) fn reading(self, repository: &str) -> Self {
+        Self { scope: format!("{} repository:{repository}:pull", self.scope), ..self }
+    }
+
     /// Sends a request that `make` makes for a URL, with what the registry wants to see.
     pub(crate) fn send(
         &self,
@@ -114,11 +119,9 @@ impl Registry {
         }
         let separator = if realm.contains('?') { '&' } else { '?' };
         let service = service.map(|service| format!("service={}&", encode(service)));
-        let url = format!(
-            "{realm}{separator}{}scope={}",
-            service.unwrap_or_default(),
-            encode(&self.scope)
-        );
+        let scopes: Vec<String> =
+            self.scope.split(' ').map(|scope| format!("scope={}", encode(scope))).collect();
+        let url = format!("{realm}{separator}{}{}", service.unwrap_or_default(), scopes.join("&"));
         let mut request = Request::get(url);
         if let Some(basic) = self.basic()? {
             request = request.header("authorization", basic);

@@ -80,4 +80,14 @@ impl Index {
         });
         self.entries().len() < before
     }
+
+    /// What is listed, with whether it has a tag.
+    pub fn listed(&self) -> Vec<(String, bool)> {
+        let entries = self.0["manifests"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let entry = |entry: &Value| {
+            let digest = entry["digest"].as_str()?.to_owned();
+            Some((digest, entry["annotations"][REF_NAME].is_string()))
+        };
+        entries.iter().filter_map(entry).collect()
+    }
 }

@@ -5,6 +5,7 @@
 
 mod layout;
 mod s3;
+mod sweep;
 
 use berth_plugin::{
     CallContext, Descriptor, Digest, Error, InputStream, Plugin, Problem, ReplicationTarget, config,
@@ -15,8 +16,34 @@ use s3::Bucket;
 
 struct S3Layout;
 
-/// The largest object that is put in one request; larger blobs would need parts.
+/// The largest object that S3 takes in one request; larger blobs go in parts.
 const LARGEST: u64 = 5 << 30;
+/// A part of these, as long as they are not too many: each is in memory while it is sent.
+const PART: u64 = 32 << 20;
+/// The least that S3 takes as a part that is not the last one, and the most that there is memory for.
+const PARTS: std::ops::RangeInclusive<u64> = 5 << 20..=128 << 20;
+/// The most parts of an object.
+const MOST_PARTS: u64 = 10_000;
+
+/// How large the parts of a blob are; none if it goes in one piece.
+fn part_of(size: u64, setting: u64) -> Result<Option<u64>, Error> {
+    let (most, part) = if setting == 0 { (LARGEST, PART) } else { (setting, setting) };
+    if size <= most.min(LARGEST) {
+        return Ok(None);
+    }
+    let part = part.max(size.div_ceil(MOST_PARTS));
+    if part > *PARTS.end() {
+        let most = MOST_PARTS * PARTS.end();
+        let what = format!("the blob has {size} bytes, and {most} can be sent");
+        return Err(Error::LimitExceeded(what));
+    }
+    Ok(Some(part))
+}
+
+/// The setting `part-size` in bytes.
+fn part_size() -> Result<u64, Error> {
+    Ok(config::parse::<u64>("part-size")?.unwrap_or(0) << 20)
+}
 
 fn blob_key(repository: &str, digest: &str) -> Result<String, Error> {
     let (algorithm, hex) =
@@ -38,6 +65,11 @@ impl Plugin for S3Layout {
         let prefix = config::get("prefix").unwrap_or_default();
         if !prefix.is_empty() && (!prefix.ends_with('/') || prefix.starts_with('/')) {
             problems.push(Problem::with("prefix", "it ends with `/`, and does not begin with it"));
+        }
+        match part_size() {
+            Ok(0) => {}
+            Ok(size) if PARTS.contains(&size) => {}
+            _ => problems.push(Problem::with("part-size", "parts have 5 to 128 MiB, or 0")),
         }
         problems
     }
@@ -78,13 +110,10 @@ impl ReplicationTarget for S3Layout {
         blob: Descriptor,
         content: InputStream,
     ) -> Result<(), Error> {
-        if blob.size > LARGEST {
-            return Err(Error::LimitExceeded(format!(
-                "{} has {} bytes: S3 takes 5 GiB in one request",
-                blob.digest, blob.size
-            )));
-        }
         let key = blob_key(&repository, &blob.digest)?;
+        if let Some(part) = part_of(blob.size, part_size()?)? {
+            return Bucket::open()?.put_parts(&key, content, blob.size, part);
+        }
         // The service compares what comes with this, and so nothing that is damaged gets there.
         let hash = blob.digest.strip_prefix("sha256:").map(str::to_owned);
         Bucket::open()?.put_stream(&key, content, blob.size, hash.as_deref())
@@ -112,14 +141,30 @@ impl ReplicationTarget for S3Layout {
     fn delete(_context: CallContext, repository: String, reference: String) -> Result<(), Error> {
         let bucket = Bucket::open()?;
         let mut index = Index::read(&bucket, &repository)?;
-        if index.remove(&reference) {
-            index.write(&bucket, &repository)?;
-        }
-        if reference.contains(':') {
-            bucket.delete(&blob_key(&repository, &reference)?)?;
+        // By digest it need not be listed.
+        if index.remove(&reference) || reference.contains(':') {
+            sweep::sweep(&bucket, &repository, index)?;
         }
         Ok(())
     }
 }
 
 berth_plugin::export!(S3Layout: replication_target);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_blob_goes_in_parts_if_it_has_to() {
+        let part = |size, setting| part_of(size, setting).unwrap();
+        assert_eq!(part(LARGEST, 0), None);
+        assert_eq!(part(LARGEST + 1, 0), Some(PART));
+        assert_eq!(part(5 << 20, 5 << 20), None);
+        assert_eq!(part((5 << 20) + 1, 5 << 20), Some(5 << 20));
+        let size = 500 << 30;
+        let part = part(size, 0).unwrap();
+        assert!(size.div_ceil(part) <= MOST_PARTS && PARTS.contains(&part));
+        assert!(matches!(part_of(5 << 40, 0), Err(Error::LimitExceeded(_))));
+    }
+}

@@ -1,11 +1,16 @@
 //! Requests to a bucket, signed with Signature Version 4.
 
 use std::fmt::Write as _;
+use std::io::Read as _;
 
 use berth_plugin::http::{Request, Response};
+use berth_plugin::stream::Reader;
 use berth_plugin::{Error, InputStream, clock, config};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256};
+
+/// More than a list of 1,000 objects.
+const LARGEST_LIST: usize = 4 << 20;
 
 /// A bucket, and who we are there.
 pub struct Bucket {
@@ -80,12 +85,22 @@ impl Bucket {
 
     /// A signed request for an object; `hash` is the SHA-256 of its body.
     fn request(&self, method: &str, key: &str, hash: &str) -> Request {
-        let path = encode(&format!("/{}/{}{key}", self.name, self.prefix));
+        self.query(method, &format!("/{}/{}{key}", self.name, self.prefix), &[], hash)
+    }
+
+    /// A signed request with a query, whose names stand in their order.
+    fn query(&self, method: &str, path: &str, query: &[(&str, &str)], hash: &str) -> Request {
+        let path = encode(path);
+        let pairs: Vec<String> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={}", encode(value).replace('/', "%2F")))
+            .collect();
+        let query = pairs.join("&");
         let stamp = stamp(clock::now().as_secs());
         let date = &stamp[..8];
         let signed = "host;x-amz-content-sha256;x-amz-date";
         let canonical = format!(
-            "{method}\n{path}\n\nhost:{}\nx-amz-content-sha256:{hash}\nx-amz-date:{stamp}\n\n{signed}\n{hash}",
+            "{method}\n{path}\n{query}\nhost:{}\nx-amz-content-sha256:{hash}\nx-amz-date:{stamp}\n\n{signed}\n{hash}",
             self.host
         );
         let scope = format!("{date}/{}/s3/aws4_request", self.region);
@@ -102,7 +117,8 @@ impl Bucket {
             self.key_id,
             hex(&mac(&signing, &text))
         );
-        Request::new(method, format!("{}{path}", self.endpoint))
+        let mark = if query.is_empty() { "" } else { "?" };
+        Request::new(method, format!("{}{path}{mark}{query}", self.endpoint))
             .header("x-amz-content-sha256", hash)
             .header("x-amz-date", stamp)
             .header("authorization", authorization)
@@ -150,11 +166,156 @@ impl Bucket {
         done(request.stream(content, Some(size)).send()?, key)
     }
 
+    /// Keys that begin so, without the bucket's prefix.
+    pub fn list(&self, begin: &str) -> Result<Vec<String>, Error> {
+        let (begin, mut token) = (format!("{}{begin}", self.prefix), String::new());
+        let mut keys = Vec::new();
+        loop {
+            let mut query = vec![("list-type", "2"), ("prefix", begin.as_str())];
+            if !token.is_empty() {
+                query.insert(0, ("continuation-token", token.as_str()));
+            }
+            let answer = self.asks_bucket(&query)?;
+            let own = |key: String| key.strip_prefix(&self.prefix).map(str::to_owned);
+            keys.extend(elements(&answer, "Key").filter_map(own));
+            match elements(&answer, "NextContinuationToken").next() {
+                Some(next) if !next.is_empty() => token = next,
+                _ => return Ok(keys),
+            }
+        }
+    }
+
+    fn asks_bucket(&self, query: &[(&str, &str)]) -> Result<String, Error> {
+        let path = format!("/{}", self.name);
+        let answer = self.query("GET", &path, query, &hex(&Sha256::digest([]))).send()?;
+        match answer.status {
+            200 => Ok(String::from_utf8_lossy(&answer.read_all(LARGEST_LIST)?).into_owned()),
+            _ => Err(failure(answer, "listing the bucket")),
+        }
+    }
+
+    /// Puts what a stream gives in parts, each signed with its hash.
+    pub fn put_parts(
+        &self,
+        key: &str,
+        content: InputStream,
+        size: u64,
+        part: u64,
+    ) -> Result<(), Error> {
+        self.abort_leftovers(key)?;
+        let path = format!("/{}/{}{key}", self.name, self.prefix);
+        let empty = hex(&Sha256::digest([]));
+        let begun = self.query("POST", &path, &[("uploads", "")], &empty);
+        let begun = begun.body(Vec::new()).send()?;
+        if begun.status != 200 {
+            return Err(failure(begun, key));
+        }
+        let begun = begun.read_all(LARGEST_LIST)?;
+        let id = elements(&String::from_utf8_lossy(&begun), "UploadId").next();
+        let id = id.ok_or_else(|| Error::Unavailable(format!("{key}: the upload has no name")))?;
+        let sent = self.send_parts(&path, &id, content, size, part);
+        if sent.is_err() {
+            // What is not finished is paid for. If this fails as well, the next attempt sees it.
+            let _ = self.query("DELETE", &path, &[("uploadId", &id)], &empty).send();
+        }
+        sent.map_err(|error| match error {
+            Error::Unavailable(what) => Error::Unavailable(format!("{key}: {what}")),
+            other => other,
+        })
+    }
+
+    fn send_parts(
+        &self,
+        path: &str,
+        id: &str,
+        content: InputStream,
+        size: u64,
+        part: u64,
+    ) -> Result<(), Error> {
+        let mut content = Reader::new(content);
+        let mut list = String::from("<CompleteMultipartUpload>");
+        let (mut left, mut number) = (size, 0_u32);
+        while left > 0 {
+            let length = left.min(part);
+            number += 1;
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+            content
+                .read_exact(&mut bytes)
+                .map_err(|error| Error::Unavailable(format!("the blob broke off: {error}")))?;
+            let hash = hex(&Sha256::digest(&bytes));
+            let named = number.to_string();
+            let query = [("partNumber", named.as_str()), ("uploadId", id)];
+            let answer = self.query("PUT", path, &query, &hash).body(bytes).send()?;
+            let tag = answer.header("etag").unwrap_or_default().replace('"', "");
+            if !(200..300).contains(&answer.status) || tag.is_empty() {
+                return Err(failure(answer, &format!("part {number}")));
+            }
+            let _ = write!(
+                list,
+                "<Part><PartNumber>{number}</PartNumber><ETag>&quot;{tag}&quot;</ETag></Part>"
+            );
+            left -= length;
+        }
+        list += "</CompleteMultipartUpload>";
+        let hash = hex(&Sha256::digest(list.as_bytes()));
+        let answer = self.query("POST", path, &[("uploadId", id)], &hash).body(list).send()?;
+        if answer.status != 200 {
+            return Err(failure(answer, "the upload's end"));
+        }
+        // It answers 200 before it knows how it ends.
+        let said = answer.read_all(LARGEST_LIST)?;
+        let said = String::from_utf8_lossy(&said);
+        match elements(&said, "Code").next() {
+            Some(code) => Err(Error::Unavailable(format!("the upload's end: {code}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends what a call that was cut off has begun.
+    fn abort_leftovers(&self, key: &str) -> Result<(), Error> {
+        let whole = format!("{}{key}", self.prefix);
+        let known = self.asks_bucket(&[("prefix", &whole), ("uploads", "")])?;
+        for upload in elements(&known, "Upload") {
+            let part = |name: &str| elements(&upload, name).next();
+            let (Some(key), Some(id)) = (part("Key"), part("UploadId")) else { continue };
+            if key != whole {
+                continue;
+            }
+            let path = format!("/{}/{whole}", self.name);
+            let empty = hex(&Sha256::digest([]));
+            let answer = self.query("DELETE", &path, &[("uploadId", &id)], &empty).send()?;
+            if answer.status != 404 {
+                done(answer, &key)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes an object; one that is not there is no error.
     pub fn delete(&self, key: &str) -> Result<(), Error> {
         let answer = self.request("DELETE", key, &hex(&Sha256::digest([]))).send()?;
         if answer.status == 404 { Ok(()) } else { done(answer, key) }
     }
+}
+
+/// What stands in elements of this name.
+fn elements<'t>(text: &'t str, name: &str) -> impl Iterator<Item = String> + use<'t> {
+    let (open, close) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let (_, after) = rest.split_once(&open)?;
+        let (inside, after) = after.split_once(&close)?;
+        rest = after;
+        Some(inside)
+    })
+    .map(|inside| {
+        // Elements within it have their own turn.
+        if inside.contains('<') {
+            return inside.to_owned();
+        }
+        let plain = inside.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"");
+        plain.replace("&apos;", "'").replace("&#39;", "'").replace("&amp;", "&")
+    })
 }
 
 fn done(answer: Response, key: &str) -> Result<(), Error> {
@@ -197,5 +358,13 @@ mod tests {
             assert_eq!(stamp(seconds), text);
         }
         assert_eq!(encode("/a b/c+d~e.f"), "/a%20b/c%2Bd~e.f");
+    }
+
+    #[test]
+    fn answers_are_read_by_the_names_of_elements() {
+        let text = "<A><Upload><Key>a&amp;b</Key></Upload><Upload><Key>c</Key></Upload></A>";
+        assert_eq!(elements(text, "Key").collect::<Vec<_>>(), ["a&b", "c"]);
+        assert_eq!(elements(text, "Upload").next().unwrap(), "<Key>a&amp;b</Key>");
+        assert_eq!(elements(text, "Code").next(), None);
     }
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use base64::Engine as _;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{Image, PASSWORD, Process, eventually};
 
@@ -85,6 +85,55 @@ async fn the_filter_says_what_is_logged() {
     assert_eq!(process.terminate(), Some(0));
     let log = read(directory.path());
     assert!(log.contains("stopped") && !log.contains("/v2/"), "{log}");
+}
+
+#[tokio::test]
+async fn each_call_of_a_plugin_is_a_line_that_leads_to_its_request() {
+    let directory = tempfile::tempdir().unwrap();
+    let process = start(directory.path(), |command| {
+        command.env("BERTH_LOG_FILTER", "warn,berth::plugin_call=debug");
+    });
+    let admin = process.admin();
+    let hooks = json!({ "admission": { "repositories": ["team/**"] } });
+    let wish = json!({ "source": "bundled:freeze", "hooks": hooks });
+    admin.post_json("/api/v1/plugins", wish).await.status(201);
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let image = Image::of(["hello"]);
+    for blob in image.blobs() {
+        admin.push_blob("team/app", blob).await;
+    }
+    let push = |id: &'static str| {
+        admin
+            .request(Method::PUT, "/v2/team/app/manifests/v1")
+            .header("content-type", image.media_type())
+            .header("x-request-id", id)
+            .body(image.manifest())
+    };
+    let traced = push("a-call").header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"));
+    admin.send(traced).await.fails(403, "DENIED");
+    admin.send(push("without-a-trace")).await.fails(403, "DENIED");
+    assert_eq!(process.terminate(), Some(0));
+
+    let log = read(directory.path());
+    let lines = log.lines().map(|line| serde_json::from_str(line).unwrap());
+    let calls: Vec<Value> =
+        lines.filter(|line: &Value| line["target"] == "berth::plugin_call").collect();
+    let of = |id: &str| {
+        let found: Vec<_> = calls.iter().filter(|line| line["request.id"] == id).collect();
+        assert_eq!(found.len(), 1, "{id}: {log}");
+        found[0].clone()
+    };
+    let call = of("a-call");
+    assert_eq!(call["trace.id"], trace);
+    assert_eq!(call["plugin.name"], "freeze");
+    assert_eq!(call["plugin.hook"], "admission");
+    assert_eq!(call["plugin.ending"], "answered");
+    let figure = |name: &str| call[name].as_u64().unwrap_or_else(|| panic!("no {name} in {call}"));
+    assert!(figure("duration_us") >= figure("queued_us"), "{call}");
+    assert!(figure("peak_memory_bytes") > 0, "{call}");
+    assert_eq!(figure("http_requests"), 0);
+    assert!(figure("cpu_us") <= figure("duration_us"), "{call}");
+    assert_eq!(of("without-a-trace")["trace.id"], Value::Null);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! `replicate-s3-layout`, to a bucket of Garage.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use berth::oci::MediaType;
@@ -13,7 +14,12 @@ use crate::support::{Blob, Bucket, Client, Image, TestApp, eventually};
 
 /// A Berth that brings everything into a bucket.
 async fn start(bucket: &Bucket, rule: Value) -> (TestApp, Client) {
-    let wish = json!({
+    start_with(bucket, rule, json!({})).await
+}
+
+/// With more settings of the plugin.
+async fn start_with(bucket: &Bucket, rule: Value, more: Value) -> (TestApp, Client) {
+    let mut wish = json!({
         "settings": {
             "endpoint": bucket.options["endpoint"], "bucket": bucket.options["bucket"],
             "region": bucket.options["region"],
@@ -28,7 +34,21 @@ async fn start(bucket: &Bucket, rule: Value) -> (TestApp, Client) {
             "secret access-key-id", "secret secret-access-key",
         ],
     });
+    wish["settings"].as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     replicating("replicate-s3-layout", wish, rule).await
+}
+
+/// The blobs that lie in a layout, by their digests.
+async fn blobs(bucket: &Bucket, repository: &str) -> BTreeSet<String> {
+    let folder = format!("{repository}/blobs/sha256/");
+    let names = bucket.objects().await.into_keys();
+    names.filter_map(|name| Some(format!("sha256:{}", name.strip_prefix(&folder)?))).collect()
+}
+
+/// All that an image is made of.
+fn parts(image: &Image) -> impl Iterator<Item = String> {
+    let own = image.blobs().iter().map(|blob| blob.digest.to_string());
+    own.chain([image.digest().to_string()])
 }
 
 /// Brings what is in the bucket into a directory.
@@ -117,6 +137,65 @@ async fn a_tag_that_goes_here_goes_in_the_bucket() {
     assert_eq!(listed.len(), 1, "{index}");
     assert_eq!(listed[0]["digest"], json!(moved));
     assert_eq!(listed[0]["annotations"], json!({ "org.opencontainers.image.ref.name": "v1" }));
+}
+
+#[tokio::test]
+async fn what_no_other_image_needs_goes_with_the_one_that_is_deleted() {
+    let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
+    let (berth, admin) = start(&bucket, json!({ "deletions": true })).await;
+    let shared = Blob::new("shared");
+    let of = |own: &str| Image::new(vec![shared.clone(), Blob::new(own)], json!({}));
+    let (kept, gone) = (of("kept"), of("gone"));
+    let kept_digest = admin.push("team/app", "v1", &kept).await;
+    let more = json!({ "artifactType": "application/x.sig", "subject": gone.descriptor() });
+    let signature = Image::new(vec![Blob::new("of what goes")], more);
+    let gone_digest = admin.push("team/app", "v2", &gone).await;
+    admin.push("team/app", signature.digest().as_str(), &signature).await;
+    // Another layout in the same bucket, whose name begins alike.
+    let other = admin.push("team/app/blobs", "v1", &gone).await;
+    even((&berth, &admin), "team/app", "v1", Some(kept_digest.as_str())).await;
+    even((&berth, &admin), "team/app", "v2", Some(gone_digest.as_str())).await;
+    even((&berth, &admin), "team/app/blobs", "v1", Some(other.as_str())).await;
+    rests(&berth, &admin).await;
+    let all: BTreeSet<String> = parts(&kept).chain(parts(&gone)).chain(parts(&signature)).collect();
+    assert_eq!(blobs(&bucket, "team/app").await, all);
+
+    admin.delete("/v2/team/app/manifests/v2").await.status(202);
+    even((&berth, &admin), "team/app", "v2", None).await;
+    rests(&berth, &admin).await;
+    assert_eq!(blobs(&bucket, "team/app").await, parts(&kept).collect());
+    assert_eq!(blobs(&bucket, "team/app/blobs").await, parts(&gone).collect());
+    let index = bucket.operator().read("team/app/index.json").await.unwrap().to_bytes();
+    let index: Value = serde_json::from_slice(&index).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 1, "{index}");
+
+    // What has gone is brought again when it is there again.
+    admin.push("team/app", "v3", &gone).await;
+    even((&berth, &admin), "team/app", "v3", Some(gone_digest.as_str())).await;
+    assert!(blobs(&bucket, "team/app").await.is_superset(&parts(&gone).collect()));
+}
+
+#[tokio::test]
+async fn a_large_blob_goes_in_parts() {
+    let Some(bucket) = Bucket::of(Kind::Garage).await else { return };
+    let (berth, admin) = start_with(&bucket, json!({}), json!({ "part-size": 5 })).await;
+    let layer = Blob::random((12 << 20) + 7, 21);
+    let key = format!("team/app/blobs/sha256/{}", layer.digest.hex());
+    let image = Image::new(vec![layer.clone()], json!({}));
+    let digest = admin.push("team/app", "v1", &image).await;
+    even((&berth, &admin), "team/app", "v1", Some(digest.as_str())).await;
+    let stored = bucket.operator().read(&key).await.unwrap().to_bytes();
+    assert!(stored == layer.bytes, "the bytes in the bucket are others");
+    // What was put in parts is named so: a hash, and their number.
+    let etag = bucket.operator().stat(&key).await.unwrap().etag().unwrap_or_default().to_owned();
+    assert!(etag.trim_matches('"').ends_with("-3"), "{etag}");
+
+    let wrong = json!({ "settings": {
+        "endpoint": bucket.options["endpoint"], "bucket": bucket.options["bucket"], "part-size": 4,
+    }});
+    let refused = admin.patch_json("/api/v1/plugins/replicate-s3-layout", wrong).await;
+    let said = refused.fails(400, "INVALID").text();
+    assert!(said.contains("5 to 128 MiB"), "{said}");
 }
 
 #[tokio::test]

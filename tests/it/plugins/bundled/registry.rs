@@ -114,6 +114,46 @@ async fn a_registry_that_knows_no_referrers_gets_a_list_of_them() {
     assert!(reason.contains("does not delete"), "{reason}");
 }
 
+/// Bytes that have come to a Berth since its start.
+async fn received(client: &Client) -> u64 {
+    let metrics = client.get("/metrics").await.ok().text();
+    let line =
+        metrics.lines().find_map(|line| line.strip_prefix("berth_http_received_bytes_total "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_blob_that_another_repository_has_there_is_not_sent_again() {
+    let there = TestApp::start().await;
+    let other = there.admin().await;
+    let wish = wish(&there.url(), ("admin", PASSWORD), json!({ "names": ["*=copy/{flat}"] }));
+    let (berth, admin) = replicating("replicate-registry", wish, json!({})).await;
+    let layer = Blob::random(3 << 20, 7);
+    let size = layer.bytes.len() as u64;
+    let image = Image::new(vec![layer.clone()], json!({}));
+    let digest = admin.push("team/app", "v1", &image).await;
+    let before = received(&other).await;
+    even((&berth, &admin), "team/app", "v1", Some(digest.as_str())).await;
+    let first = received(&other).await;
+    assert!(first - before > size, "{before} {first}");
+    let next = Image::new(vec![layer.clone(), Blob::new("own")], json!({}));
+    let digest = admin.push("team/other", "v1", &next).await;
+    even((&berth, &admin), "team/other", "v1", Some(digest.as_str())).await;
+    let second = received(&other).await;
+    assert!(second - first < size / 2, "{first} {second}");
+    let path = format!("/v2/copy/team-other/blobs/{}", layer.digest);
+    assert_eq!(other.get(&path).await.ok().bytes, layer.bytes);
+
+    // What is remembered may not be so any more.
+    for name in ["team-app", "team-other"] {
+        other.delete(&format!("/api/v1/repositories/copy%2F{name}")).await.status(202);
+    }
+    let digest = admin.push("third", "v1", &image).await;
+    even((&berth, &admin), "third", "v1", Some(digest.as_str())).await;
+    let path = format!("/v2/copy/third/blobs/{}", layer.digest);
+    assert_eq!(other.get(&path).await.ok().bytes, layer.bytes);
+}
+
 #[tokio::test]
 async fn what_a_registry_refuses_is_told() {
     let Some(there) = DockerRegistry::start() else { return };
