@@ -202,11 +202,23 @@ export async function actions({ page, check, client, settled, visit, berth, stat
     await open('/ui/activity?kind=tag.push');
     await button('Verify the trail').click();
     await page.getByText(/whole: /).waitFor();
+    await page.route('**/events/verify', (route) => route.abort());
+    await button('Verify the trail').click();
+    await page.getByText('The registry does not answer').waitFor();
+    await page.unroute('**/events/verify');
     await client.image('team/app', 'live', { layers: [{ command: 'ADD live', files: { live: 'live' } }] });
     await page.getByText('team/app:live').first().click();
     await dialog().getByText('tag.push').waitFor();
+    // What is looked at has an address, like everything.
+    await page.waitForURL(/event=\d+/);
+    await page.reload();
+    await dialog().getByText('tag.push').waitFor();
     await page.keyboard.press('Escape');
     await dialog().waitFor({ state: 'detached' });
+    await page.waitForURL((url) => !url.search.includes('event='));
+    await open('/ui/activity?event=1');
+    await dialog().getByRole('heading', { name: 'Event 1', exact: true }).waitFor();
+    await page.keyboard.press('Escape');
   });
   await check('jobs are cancelled and tried again, and say what went wrong', async () => {
     await open('/ui/activity/jobs');

@@ -190,6 +190,16 @@ async function populateScans(client) {
   for (const [name, tag] of [['team/web', '1.0'], ['team/web', '1.1'], ['prod/web', '1.0']]) await scanned(client, name, tag);
 }
 
+/** Who else is trusted, one of each. Nobody is asked: the directory is off. */
+async function populateFederation(client) {
+  await client.api('PUT', '/federation/issuers/github', { url: 'https://token.actions.githubusercontent.com', audiences: ['registry.example.org'] });
+  const conditions = [{ claim: 'repository', is: 'harbour/app' }, { claim: 'ref', like: 'refs/tags/v*' }];
+  await client.api('PUT', '/federation/rules/release', { issuer: 'github', conditions });
+  await client.api('PUT', '/providers/harbour', { kind: 'keycloak', title: 'Harbour ID', issuer: 'https://id.example.org/realms/harbour', client_id: 'berth', client_secret: PASSWORD });
+  const who = { bind_dn: 'cn=berth,dc=example,dc=org', bind_password: PASSWORD, user_base: 'ou=people,dc=example,dc=org' };
+  await client.api('POST', '/directories', { name: 'head-office', is_enabled: false, urls: ['ldaps://ldap1.example.org', 'ldaps://ldap2.example.org'], ...who });
+}
+
 /** What keeps a registry well, one of each. */
 async function populateUpkeep(client, base) {
   await populateScans(client);
@@ -265,6 +275,7 @@ export async function populate(client) {
   await client.api('POST', '/tokens', { name: 'pipeline', owner: 'ci', expires_in: '90d', limits: [{ pattern: 'team/app', actions: ['pull', 'push'] }] });
   await client.api('POST', '/tokens', { name: 'laptop', expires_in: '5d' });
   await client.api('POST', '/webhooks', { name: 'rollout', url: 'http://127.0.0.1:9/hook', kinds: ['tag.*'] });
+  await populateFederation(client);
   await populateUpkeep(client, base);
   await client.image('team/app', 'edge', { layers: [base, app('edge')] });
   for (let i = 0; i < 5; i++) await client.send('GET', '/v2/team/app/manifests/latest');

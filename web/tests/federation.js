@@ -108,7 +108,7 @@ export async function federation({ page, check, client, settled, accessible, pic
     await dialog().getByRole('button', { name: 'Save' }).click();
     await page.getByText('It holds with the next login').waitFor();
     const { directories } = await told('/directories');
-    const [{ mapping, remember, has_bind_password }] = directories;
+    const { mapping, remember, has_bind_password } = directories.find((one) => one.name === 'corp');
     if (!has_bind_password || mapping[0].from !== 'CN=Developers,OU=Groups,DC=example,DC=org' || mapping[0].to !== 'devs' || remember !== '1m') throw new Error(JSON.stringify(directories));
     await row(/^corp ldap/).getByRole('button', { name: 'Disable' }).click();
     await row(/^corp off/).getByRole('button', { name: 'Enable' }).click();

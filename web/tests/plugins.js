@@ -94,6 +94,13 @@ export async function plugins({ page, check, client, settled, accessible, pictur
     if (!String(refused).includes('frozen at the moment')) throw new Error(`the push was let through: ${JSON.stringify(refused)}`);
     await open('/ui/plugins/freeze');
     await page.getByRole('row', { name: /^admission .*frozen\/\*\* enforce/ }).waitFor();
+    // Its next release comes as a file, too.
+    await button('Upgrade').click();
+    await dialog().getByLabel(/^Or from a file/).setInputFiles({ name: 'policy.wasm', mimeType: 'application/wasm', buffer: release('policy', []) });
+    await dialog().getByRole('alert').getByText('another plugin').waitFor();
+    await dialog().getByLabel(/^Or from a file/).setInputFiles({ name: 'freeze.wasm', mimeType: 'application/wasm', buffer: release('freeze', [['version = "0.1.0"', 'version = "0.9.1"']]) });
+    await dialog().getByRole('button', { name: 'Upgrade to 0.9.1' }).click();
+    await page.getByText('0.9.0 is 0.9.1 now').waitFor();
     await remove('freeze');
   });
 }

@@ -50,14 +50,14 @@ export async function repair({ page, check, client, settled, berth, accessible, 
     await client.image('prod/web', '2.0', { layers: [debian('3.0.11-1~deb12u1')], labels: { version: '2.0' } });
     await scanned(client, 'prod/web', '2.0');
     await open('/ui/repo/prod/web/-/image/2.0/vulnerabilities');
-    await page.getByText('Nobody gets it by its tags').waitFor();
+    await page.getByText('Nobody can pull it').waitFor();
     await accessible(page, 'held');
     await picture('image-held');
     await button('Let it go').click();
     await dialog().getByLabel(/^Why/).fill('it is behind a firewall');
     await dialog().getByRole('button', { name: 'Let it go' }).click();
     await page.getByText('prod/web serves it now').waitFor();
-    await page.getByText('Nobody gets it by its tags').waitFor({ state: 'detached' });
+    await page.getByText('Nobody can pull it').waitFor({ state: 'detached' });
     await client.send('GET', '/v2/prod/web/manifests/2.0');
   });
   await check('objects that nobody knows are looked for, and removed', async () => {

@@ -1,0 +1,1 @@
+import{i as e,r as t}from"./disclose-version-DIvdmuDf.js";import{g as n}from"./index-tt-Xc5M8.js";var r=new Set([`$$slots`,`$$events`,`$$legacy`]);function i(i,a){let o=t(a,r),s={name:`check`,size:24,node:[[`path`,{d:`M20 6 9 17l-5-5`}]]};n(i,e(()=>o,{get icon(){return s}}))}export{i as t};
