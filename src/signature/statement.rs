@@ -234,7 +234,7 @@ mod tests {
         let bundle = |material: Value| {
             json!({ "verificationMaterial": material, "dsseEnvelope": {
                 "payload": STANDARD.encode(&payload), "payloadType": IN_TOTO,
-                "signatures": [{ "sig": STANDARD.encode(&signature) }],
+                "signatures": [{ "sig": STANDARD.encode(signature) }],
             }})
             .to_string()
         };

@@ -3,7 +3,7 @@
 
 use std::{fmt::Write as _, fs, path::Path, sync::Arc, time::Duration};
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use berth::{
     app::App,
     auth::Principal,

@@ -133,7 +133,7 @@ fn a_tree_of_distribution_is_taken_over_without_copying_its_bytes() {
 
 /// What `berth quota list` says that a namespace uses: bytes and tags.
 fn used(directory: &Path, namespace: &str) -> (serde_json::Value, serde_json::Value) {
-    let list = berth(directory, &["quota", "list", "--json", "--data", "data"]).ok().json();
+    let list = berth(directory, ["quota", "list", "--json", "--data", "data"]).ok().json();
     let mut quotas = list.as_array().unwrap().iter();
     let quota = quotas.find(|quota| quota["namespace"] == namespace).unwrap();
     (quota["used_bytes"].clone(), quota["used_tags"].clone())
@@ -146,7 +146,7 @@ fn what_is_taken_over_is_counted_by_quotas_and_kept_within_them() {
     let at = directory.path();
     let tree = Tree(at);
     let quota =
-        |arguments: &[&str]| berth(at, &[&["quota"], arguments, &["--data", "data"]].concat());
+        |arguments: &[&str]| berth(at, [&["quota"], arguments, &["--data", "data"]].concat());
     tree.image("other/app", Some("v1"), &layer("one"));
     import(at, &["."]).ok();
     quota(&["set", "team", "--size", "1MiB", "--tags", "3"]).ok();
