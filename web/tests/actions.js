@@ -95,6 +95,12 @@ export async function actions({ page, check, client, settled, visit, berth, stat
     const nested = page.locator('.under').getByRole('link', { name: 'Signature', exact: true });
     await nested.waitFor();
   });
+  await check('a signature says what it is worth', async () => {
+    await open('/ui/repo/tools/filter/-/image/latest/referrers');
+    await page.getByText('Verified: signed with the key release').waitFor();
+    await open('/ui/repo/team/app/-/image/1.10.1/referrers');
+    await page.getByText(/^(Invalid|Not checked): /).first().waitFor();
+  });
   await check('a chart shows its README, cleaned, and its values', async () => {
     await open('/ui/repo/charts/quay/-/image/0.3.1');
     await page.getByRole('heading', { name: 'Quay' }).waitFor();

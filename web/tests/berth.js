@@ -1,17 +1,22 @@
 // A Berth of its own to look at, and things in it.
 import { spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createHash, generateKeyPairSync, sign } from 'node:crypto';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 
 export const PASSWORD = 'correct horse battery';
 
+/** What images are signed with; every Berth here trusts it. */
+const KEY = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+
 /** Starts `berth serve` on an empty data directory; knows where it listens and what it printed. */
 export async function startBerth(program, extra = []) {
   const data = mkdtempSync(join(tmpdir(), 'berth-web-'));
-  const child = spawn(program, ['serve', '--listen', '127.0.0.1:0', '--data', data, '--set', 'storage.reserve=1MiB', '--set', `backup.directory=${data}-backups`, ...extra], {
+  const config = `${data}.toml`;
+  writeFileSync(config, `[[signatures.keys]]\nname = "release"\nkey = """\n${KEY.publicKey.export({ type: 'spki', format: 'pem' })}"""\n`);
+  const child = spawn(program, ['serve', '--config', config, '--listen', '127.0.0.1:0', '--data', data, '--set', 'storage.reserve=1MiB', '--set', `backup.directory=${data}-backups`, ...extra], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { PATH: process.env.PATH, HOME: data, BERTH_LOG_FILTER: 'error' },
   });
@@ -29,7 +34,7 @@ export async function startBerth(program, extra = []) {
     new Promise((resolve) => {
       child.removeAllListeners('exit');
       child.on('exit', () => {
-        for (const folder of [data, `${data}-backups`]) rmSync(folder, { recursive: true, force: true });
+        for (const folder of [data, config, `${data}-backups`]) rmSync(folder, { recursive: true, force: true });
         resolve();
       });
       child.kill('SIGTERM');
@@ -131,6 +136,15 @@ export class Client {
     };
     const described = await this.blob(repository, Buffer.from(JSON.stringify(config)), `${OCI}.config.v1+json`);
     return this.manifest(repository, tag, { mediaType: `${OCI}.manifest.v1+json`, config: described, layers: blobs });
+  }
+
+  /** Lays a signature beside a manifest, as `cosign sign --key` does. */
+  async sign(repository, subject) {
+    const payload = Buffer.from(JSON.stringify({ critical: { identity: { 'docker-reference': '' }, image: { 'docker-manifest-digest': subject.digest }, type: 'cosign container image signature' }, optional: null }));
+    const layer = await this.blob(repository, payload, 'application/vnd.dev.cosign.simplesigning.v1+json');
+    const annotations = { 'dev.cosignproject.cosign/signature': sign('sha256', payload, KEY.privateKey).toString('base64') };
+    const config = await this.blob(repository, Buffer.from('{}'), `${OCI}.config.v1+json`);
+    return this.manifest(repository, `${subject.digest.replace(':', '-')}.sig`, { mediaType: `${OCI}.manifest.v1+json`, config, layers: [{ ...layer, annotations }] });
   }
 
   /** Something that says something about a manifest. */
@@ -251,13 +265,14 @@ export async function populate(client) {
     config: await client.blob('charts/quay', Buffer.from(JSON.stringify(chart)), 'application/vnd.cncf.helm.config.v1+json'),
     layers: [await client.blob('charts/quay', gzipSync(archive), 'application/vnd.cncf.helm.chart.content.v1.tar+gzip')],
   });
-  await client.manifest('tools/filter', 'latest', {
+  const filter = await client.manifest('tools/filter', 'latest', {
     mediaType: `${OCI}.manifest.v1+json`,
     artifactType: 'application/vnd.example.filter',
     config: await client.blob('tools/filter', Buffer.from('{}'), 'application/vnd.oci.empty.v1+json'),
     layers: [{ ...(await client.blob('tools/filter', Buffer.from('rules:\n  - keep: all\n'), 'application/yaml')), annotations: { 'org.opencontainers.image.title': 'filter.yaml' } }],
     annotations: { 'org.opencontainers.image.description': 'What to keep' },
   });
+  await client.sign('tools/filter', filter);
   for (const name of ['public/base', 'team/backend/api', 'team/backend/worker', 'infra/ingress']) {
     await client.image(name, 'latest', { layers: [base] });
   }

@@ -149,6 +149,7 @@ try {
     'image-layers': '/ui/repo/team/app/-/image/latest',
     'image-config': '/ui/repo/team/app/-/image/latest/config',
     'image-referrers': '/ui/repo/team/app/-/image/latest/referrers',
+    'signatures': '/ui/repo/tools/filter/-/image/latest/referrers',
     'image-manifest': '/ui/repo/team/app/-/image/latest/manifest',
     'index': '/ui/repo/team/multi/-/image/2.0',
     'chart': '/ui/repo/charts/quay/-/image/0.3.1',
