@@ -7,13 +7,12 @@ mod docker_archive;
 mod ends;
 mod index;
 mod layout;
+mod look;
 mod own;
 mod packed;
 mod place;
 mod platform;
 mod progress;
-
-use std::path::PathBuf;
 
 use clap::Args;
 use clap::error::ErrorKind;
@@ -27,7 +26,7 @@ use crate::remote::transfer::{Plan, Source as _, Summary, Transfer};
 use crate::remote::{Error, Fetched, Options, Repository};
 pub(super) use distribution::Tree;
 pub(super) use ends::{From, To, archive_kind, create_target, open_registry, open_source};
-use layout::Layout;
+pub(super) use look::find_image;
 pub(super) use own::Own;
 use place::Location;
 pub(super) use place::Place;
@@ -53,31 +52,6 @@ Examples:
   berth copy docker.io/grafana/loki:3.0.0 oci-archive:loki.tar --platform linux/arm64
   berth copy oci-archive:loki.tar registry.lan/mirror/loki:3.0.0 --ca lan-ca.pem
   berth copy old.example.com/team/app new.example.com/team/app --all-tags --referrers";
-
-/// An image in a layout directory, for commands that look into one: the directory, the tag or digest by which it was named,
-/// and its manifest; of an index, that for `platform`.
-pub(super) async fn find_in_layout(
-    place: &Place,
-    platform: Option<&Platform>,
-) -> anyhow::Result<(PathBuf, Option<Reference>, Digest)> {
-    let Location::Layout(directory) = &place.location else {
-        anyhow::bail!(
-            "write a layout directory, as `oci:DIR` or `oci:DIR:TAG`; `berth copy` makes one of any image"
-        );
-    };
-    let layout = Layout::open(directory)?;
-    let reference = match place.reference() {
-        Some(reference) => reference,
-        None => Reference::Digest(layout.read_index()?.only(&directory.display().to_string())?.0),
-    };
-    let found = layout.find_manifest(&reference).await?;
-    let mut found =
-        found.ok_or_else(|| anyhow::anyhow!("{} has no {reference}", directory.display()))?;
-    if let Some(platform) = platform {
-        found = platform::pick(&layout, found, platform).await?;
-    }
-    Ok((directory.clone(), place.reference(), found.digest))
-}
 
 /// A repository to push to, and the tag that was named.
 pub(super) fn open_target(
@@ -196,7 +170,7 @@ impl Copy {
     /// The manifest to copy, and the tag to give it.
     async fn choose(&self, source: &From) -> anyhow::Result<(Fetched, Option<Tag>)> {
         let (reference, own_tag) = source.choose(&self.source)?;
-        let mut manifest = self.load(source, &reference).await?;
+        let mut manifest = load(source, &self.source, &reference).await?;
         if let Some(platform) = &self.platform {
             manifest = platform::pick(source, manifest, platform).await?;
         }
@@ -241,19 +215,9 @@ impl Copy {
     }
 
     async fn copy_tag(&self, transfer: &Transfer<From, To>, tag: Tag) -> anyhow::Result<Copied> {
-        let manifest = self.load(transfer.source(), &Reference::Tag(tag.clone())).await?;
+        let manifest = load(transfer.source(), &self.source, &Reference::Tag(tag.clone())).await?;
         transfer.copy(&manifest, Some(&tag)).await?;
         Ok((manifest.digest, Some(tag)))
-    }
-
-    async fn load(&self, source: &From, reference: &Reference) -> anyhow::Result<Fetched> {
-        let found = source.find_manifest(reference).await?;
-        found.ok_or_else(|| {
-            anyhow::anyhow!(
-                "{} has no manifest {reference}\nhint: a registry also says so where the right to see it is missing",
-                self.source.location
-            )
-        })
     }
 
     fn print(&self, copied: &[Copied], summary: &Summary) -> anyhow::Result<()> {
@@ -279,6 +243,16 @@ impl Copy {
         }
         Ok(())
     }
+}
+
+async fn load(source: &From, place: &Place, reference: &Reference) -> anyhow::Result<Fetched> {
+    let found = source.find_manifest(reference).await?;
+    found.ok_or_else(|| {
+        anyhow::anyhow!(
+            "{} has no manifest {reference}\nhint: a registry also says so where the right to see it is missing",
+            place.location
+        )
+    })
 }
 
 /// What was done, in words.

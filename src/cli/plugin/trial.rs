@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::super::copy::{Place, Platform, find_in_layout};
+use super::super::client::Connection;
+use super::super::copy::{Place, Platform, Progress, find_image};
 use super::super::output::{count, print, print_json, say, size};
 use crate::clock::Clock;
 use crate::config;
@@ -27,6 +28,7 @@ The plugin gets what its plugin.toml asks for, hosts in private networks aside: 
 that. What it keeps is gone afterwards.
 
 Examples:
+  berth plugin test scanner.wasm --image 127.0.0.1:5000/team/app:v1
   berth copy docker.io/library/debian:12 oci:debian
   berth plugin test scanner.wasm --image oci:debian
   berth plugin test policy.wasm --image oci:debian --operation push --config policy.toml
@@ -39,7 +41,7 @@ pub(in crate::cli) struct Trial {
     /// The plugin: a component with its manifest inside
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The image: `oci:DIR` or `oci:DIR:TAG`
+    /// The image: `oci:DIR[:TAG]`, `HOST[:PORT]/NAME[:TAG|@DIGEST]`, or an archive, as for `berth copy`
     #[arg(long, value_name = "PLACE")]
     image: Place,
     /// Of an index, the image for this platform; without it, the plugin sees the index
@@ -66,6 +68,8 @@ pub(in crate::cli) struct Trial {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 /// What the plugin said.
@@ -88,11 +92,13 @@ impl Trial {
         let bytes = std::fs::read(&self.file).with_context(|| self.file.display().to_string())?;
         let package = Package::read(bytes.into())?;
         let hook = self.hook(&package)?;
-        let (directory, reference, digest) =
-            find_in_layout(&self.image, self.platform.as_ref()).await?;
-        let image = ImageSource::in_layout(&directory, self.repository.clone(), digest)?;
-        let image = image.with_reference(reference);
         let scratch = Scratch(std::env::temp_dir().join(format!("berth-{}", random_text(12))));
+        let (options, progress) = (self.connection.options()?, Progress::new(self.json));
+        let (platform, brought) = (self.platform.as_ref(), scratch.0.join("image"));
+        let found = find_image(&self.image, platform, &options, &brought, &progress).await?;
+        let image =
+            ImageSource::in_layout(&found.directory, self.repository.clone(), found.digest)?;
+        let image = image.with_reference(found.reference);
         let records: Arc<Mutex<Vec<CallRecord>>> = Arc::default();
         let plugins = open(&scratch.0, &records)?;
         let prepared = plugins.prepare(&package).await?;

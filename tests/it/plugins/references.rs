@@ -79,6 +79,20 @@ async fn a_plugin_is_pushed_installed_by_reference_and_blocks_a_push() {
     let refused = maker.pushes().await.fails(403, "DENIED");
     assert!(refused.text().contains("annotate the image with"), "{}", refused.text());
 
+    // Tried without it being asked: on an image of a registry, as on one in a directory.
+    let refused =
+        format!("test policy.wasm --image {}/plugins/policy:0.1.0", maker.berth.address());
+    let said = run(&refused).await.ok();
+    assert!(
+        said.stdout.starts_with("denied (require-annotation): annotate the image with"),
+        "{}",
+        said.stdout
+    );
+    run(&format!("test policy.wasm --image {}/team/none:v1", maker.berth.address()))
+        .await
+        .exit(1)
+        .says(["team/none has no manifest v1"]);
+
     // Another push under the same tag changes nothing until somebody says so.
     let second = with_manifest(&guest("policy"), "\"0.1.0\"", "\"0.2.0\"");
     let upgraded = maker.push(&second).await;
