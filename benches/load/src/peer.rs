@@ -62,6 +62,8 @@ impl Peer {
                 command = Command::new(&programs.berth);
                 command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
                 command.arg("--data").arg(data.join("berth"));
+                // It is ours, and Berth knows of no such setting.
+                command.env_remove("BERTH_BENCH_BINARY");
                 command.env("BERTH_ADMIN_PASSWORD", PASSWORD);
                 command.env("BERTH_LOG_FILTER", "warn");
             }
