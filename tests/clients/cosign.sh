@@ -6,7 +6,9 @@
 
 main() {
     needs cosign crane
-    start_berth
+    check "make a key pair" cosign generate-key-pair --output-key-prefix "$WORK/key"
+    printf '[[signatures.keys]]\nname = "release"\nkey = "%s"\n' "$WORK/key.pub" >"$WORK/trust.toml"
+    start_berth --config "$WORK/trust.toml"
     make_image "$WORK/image" one "to be signed"
     IMAGE=$FIXTURE_DIGEST
     make_image "$WORK/unsigned" one "never signed"
@@ -21,7 +23,6 @@ main() {
     check "push an image" client crane push "$WORK/image" "$REGISTRY/team/app:v1"
     check "push an index" client crane push --index "$WORK/multi" "$REGISTRY/team/multi:v1"
     check "push another image" client crane push "$WORK/unsigned" "$REGISTRY/team/unsigned:v1"
-    check "make a key pair" cosign generate-key-pair --output-key-prefix "$WORK/key"
     by_tag
     by_referrer
     attestation
@@ -47,6 +48,12 @@ verify() {
     cosign verify --key "$WORK/key.pub" --insecure-ignore-tlog --allow-http-registry "$@"
 }
 
+# worth REPOSITORY: what Berth says of the signatures beside v1, with the key that it trusts.
+worth() {
+    api GET "/api/v1/repositories/${1/\//%2F}/manifests/v1/referrers" |
+        jq -r '[.tagged_signatures[].signature, .referrers[].signature] | map("\(.state) \(.key)") | unique | join(", ")'
+}
+
 by_tag() {
     check "sign, kept under a tag" sign --new-bundle-format=false "$REGISTRY/team/app@$IMAGE"
     check "the tag is there" api GET "/v2/team/app/manifests/${IMAGE/:/-}.sig" --fail -o /dev/null
@@ -54,6 +61,7 @@ by_tag() {
     check "sign once more (the tag is written again)" \
         sign --new-bundle-format=false --annotations round=two "$REGISTRY/team/app@$IMAGE"
     check "verify the second" verify --new-bundle-format=false --annotations round=two "$REGISTRY/team/app:v1"
+    same "Berth knows whose they are" "verified release" "$(worth team/app)"
     check "sign every platform of an index" sign --new-bundle-format=false --recursive "$REGISTRY/team/multi@$MULTI"
     refused "verify what was not signed" 'no signatures found|no matching signatures' \
         verify --new-bundle-format=false "$REGISTRY/team/unsigned:v1"
@@ -65,6 +73,7 @@ by_referrer() {
         "$(api GET "/v2/team/unsigned/referrers/$UNSIGNED" | jq -r '.manifests[].artifactType')"
     same "no tag was made for it" '["v1"]' "$(api GET /v2/team/unsigned/tags/list | jq -c .tags)"
     check "verify it" verify --new-bundle-format=true "$REGISTRY/team/unsigned:v1"
+    same "Berth knows whose it is" "verified release" "$(worth team/unsigned)"
     check "tree" cosign tree --allow-http-registry "$REGISTRY/team/unsigned:v1"
 }
 
@@ -77,6 +86,7 @@ attestation() {
     check "attest, under a tag" cosign attest --yes --key "$WORK/key.key" --use-signing-config=false --tlog-upload=false \
         --allow-http-registry --new-bundle-format=false --type custom --predicate "$WORK/predicate.json" "$REGISTRY/team/app@$IMAGE"
     check "that tag is there" api GET "/v2/team/app/manifests/${IMAGE/:/-}.att" --fail -o /dev/null
+    same "Berth knows whose all of them are" "verified release" "$(worth team/app)"
 }
 
 copies() {
@@ -100,6 +110,9 @@ plugins() {
     check "push a plugin" maker plugin push "$HERE/../guests/built/policy.wasm" "$place:v1"
     digest=$(served_digest team/policy v1)
     check "make another key pair" cosign generate-key-pair --output-key-prefix "$WORK/other"
+    check "sign with it" cosign sign --yes --key "$WORK/other.key" --use-signing-config=false --tlog-upload=false \
+        --allow-http-registry --new-bundle-format=true "$REGISTRY/team/unsigned@$UNSIGNED"
+    same "Berth does not trust that one" "unknown-key null, verified release" "$(worth team/unsigned)"
     refused "install it unsigned" 'is not signed by a key' maker plugin install "$place:v1" --yes --key "$WORK/key.pub"
     for format in false true; do
         check "sign the plugin (bundle: $format)" sign --new-bundle-format=$format "$place@$digest"
